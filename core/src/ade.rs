@@ -1,0 +1,75 @@
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+
+use crate::build::Builds;
+use crate::config::Configs;
+use crate::document::Documents;
+use crate::key::ApiKeys;
+use crate::run::Runs;
+use crate::settings::Settings;
+use crate::store::{Objects, Tables};
+use crate::workspace::Workspaces;
+
+/// How often the SDK tries a call, with jittered pauses, before we hear of it.
+const ATTEMPTS: u32 = 4;
+
+/// What people are told in safe mode when the operator did not say anything.
+const SAFE_MODE_DETAIL: &str = "ADE is in safe mode: new runs and builds are recorded but not executed.";
+
+/// Everything a function needs, wired once at start.
+#[derive(Debug, Clone)]
+pub struct Ade {
+    /// Its settings.
+    pub settings: Settings,
+    /// The tables.
+    pub tables: Tables,
+    /// The bucket.
+    pub objects: Objects,
+    /// Workspaces.
+    pub workspaces: Workspaces,
+    /// API keys.
+    pub keys: ApiKeys,
+    /// Configs.
+    pub configs: Configs,
+    /// Documents.
+    pub documents: Documents,
+    /// Builds.
+    pub builds: Builds,
+    /// Runs.
+    pub runs: Runs,
+}
+
+impl Ade {
+    /// Connects with the SDK's standard environment (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL_*`). Makes no call yet.
+    pub async fn connect(settings: Settings) -> Self {
+        let aws =
+            aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS)).load().await;
+        Self::with_aws(settings, &aws)
+    }
+
+    /// Wires everything for an AWS configuration.
+    pub fn with_aws(settings: Settings, aws: &aws_config::SdkConfig) -> Self {
+        let tables = Tables::new(aws_sdk_dynamodb::Client::new(aws), settings.table_prefix.clone());
+        let s3 = |public: bool| {
+            let mut config = aws_sdk_s3::config::Builder::from(aws).force_path_style(settings.s3_path_style);
+            if let Some(endpoint) = settings.s3_public_endpoint.as_deref().filter(|_| public) {
+                config = config.endpoint_url(endpoint);
+            }
+            aws_sdk_s3::Client::from_conf(config.build())
+        };
+        let objects = Objects::new(s3(false), s3(true), settings.bucket.clone());
+        let safe_mode = settings.safe_mode.then(|| settings.safe_mode_detail.clone().unwrap_or_else(|| SAFE_MODE_DETAIL.to_owned()));
+        let configs = Configs::new(tables.clone(), objects.clone());
+        Self {
+            workspaces: Workspaces::new(tables.clone()),
+            keys: ApiKeys::new(tables.clone()),
+            documents: Documents::new(tables.clone(), objects.clone()),
+            builds: Builds::new(tables.clone(), configs.clone(), settings.base_digest.clone(), safe_mode.clone()),
+            runs: Runs::new(tables.clone(), safe_mode),
+            configs,
+            tables,
+            objects,
+            settings,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Making an immutable version of a draft.
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use super::files::ConfigPath;
+use super::model::ConfigVersion;
+use super::service::Configs;
+use crate::id::ConfigId;
+use crate::layout;
+use crate::store::objects::collect;
+use crate::store::table::CONFIGS;
+use crate::store::{ObjectInfo, StoreError};
+
+/// Most files a version may have.
+const FILE_LIMIT: usize = 2000;
+/// Most bytes a version may have, together.
+const SIZE_LIMIT: u64 = 64 << 20;
+/// How often reading a draft is started over when somebody changes it meanwhile.
+const RETRIES: u32 = 20;
+
+/// Why a draft can't become a version.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// It has no files.
+    #[error("the draft has no files")]
+    Empty,
+    /// It has too many or too large files.
+    #[error("the draft has more than {FILE_LIMIT} files or more than {} MiB", SIZE_LIMIT >> 20)]
+    TooLarge,
+    /// Somebody kept changing it.
+    #[error("the draft kept changing while it was read; try again")]
+    Changing,
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+struct DraftFile {
+    path: ConfigPath,
+    sha256: String,
+    content: Bytes,
+}
+
+impl Configs {
+    /// Makes the version that the draft is now, or finds it when it was made before: versions are identified by content.
+    pub async fn snapshot(&self, config: ConfigId) -> Result<ConfigVersion, SnapshotError> {
+        let files = self.read_draft(config).await?;
+        let digest = content_digest(&files);
+        if let Some(version) = self.version(config, &digest).await? {
+            return Ok(version);
+        }
+        let byte_size = files.iter().map(|file| file.content.len() as u64).sum();
+        let archive = pack(&files).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        match self.objects.create(&layout::version_archive(config, &digest), archive).await {
+            // Same digest, same content: whoever was first stored what we would have.
+            Ok(()) | Err(StoreError::Condition(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let version = ConfigVersion::new(config, digest, files.len() as u32, byte_size);
+        match self.tables.create(&CONFIGS, &version).await {
+            Ok(()) => Ok(version),
+            Err(StoreError::Condition(Some(existing))) => Ok(serde_dynamo::from_item(*existing).map_err(StoreError::from)?),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads all files of the draft as they were at one listing: each must still be what was listed, or it starts over.
+    async fn read_draft(&self, config: ConfigId) -> Result<Vec<DraftFile>, SnapshotError> {
+        let prefix = layout::draft_prefix(config);
+        for _ in 0..RETRIES {
+            let listed = self.objects.list(&prefix, None, FILE_LIMIT + 1).await?;
+            if listed.is_empty() {
+                return Err(SnapshotError::Empty);
+            }
+            if listed.len() > FILE_LIMIT || listed.iter().map(|object| object.byte_size).sum::<u64>() > SIZE_LIMIT {
+                return Err(SnapshotError::TooLarge);
+            }
+            let reads = listed.iter().map(|object| self.read_draft_file(&prefix, object));
+            let files = futures::future::try_join_all(reads).await?;
+            if let Some(mut files) = files.into_iter().collect::<Option<Vec<DraftFile>>>() {
+                files.sort_by(|a, b| a.path.cmp(&b.path));
+                return Ok(files);
+            }
+        }
+        Err(SnapshotError::Changing)
+    }
+
+    /// `None` when the file is not what was listed any more.
+    async fn read_draft_file(&self, prefix: &str, object: &ObjectInfo) -> Result<Option<DraftFile>, StoreError> {
+        let path = object.key.trim_start_matches(prefix);
+        let path = path.parse().map_err(|error| StoreError::Corrupt(format!("draft file {path:?}: {error}")))?;
+        let content = match self.objects.open(&object.key, Some(&object.etag)).await {
+            Ok(Some(opened)) => collect(opened.body).await?,
+            Ok(None) | Err(StoreError::Condition(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(DraftFile { path, sha256: hex::encode(Sha256::digest(&content)), content }))
+    }
+}
+
+fn content_digest(sorted: &[DraftFile]) -> String {
+    let mut digest = Sha256::new();
+    for file in sorted {
+        digest.update(file.path.as_str());
+        digest.update([0]);
+        digest.update(&file.sha256);
+        digest.update([b'\n']);
+    }
+    hex::encode(digest.finalize())
+}
+
+/// A `tar.zst` that depends on nothing but the files: no times, owners or machine order.
+fn pack(sorted: &[DraftFile]) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(zstd::Encoder::new(Vec::new(), 3)?);
+    for file in sorted {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(file.content.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        archive.append_data(&mut header, file.path.as_str(), file.content.as_ref())?;
+    }
+    archive.into_inner()?.finish()
+}

@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use super::model::{Document, DocumentStatus};
+use crate::access::Submitter;
+use crate::id::{DocumentId, WorkspaceId};
+use crate::store::objects::PresignedUrl;
+use crate::store::table::{DOCUMENTS, string_key};
+use crate::store::{Objects, StoreError, Tables};
+use crate::time::Timestamp;
+
+/// Recording, completing and reading documents.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    tables: Tables,
+    objects: Objects,
+}
+
+/// A document to be uploaded.
+#[derive(Debug, Clone)]
+pub struct NewDocument {
+    /// Its file name.
+    pub name: String,
+    /// Its exact size in bytes.
+    pub byte_size: u64,
+    /// Its media type.
+    pub content_type: String,
+    /// SHA-256 of its bytes in lower-case hexadecimal; the upload is then bound to it.
+    pub sha256: Option<String>,
+}
+
+/// How to upload a document's bytes.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// The request to make.
+    pub request: PresignedUrl,
+    /// When it stops being accepted.
+    pub expires: Timestamp,
+}
+
+/// Why a document did not become ready.
+#[derive(Debug, thiserror::Error)]
+pub enum CompleteError {
+    /// Nothing has been uploaded.
+    #[error("nothing has been uploaded for this document yet")]
+    NotUploaded,
+    /// Something else has been uploaded than was announced.
+    #[error("{uploaded} bytes were uploaded but {announced} were announced")]
+    WrongSize {
+        /// Size of the object.
+        uploaded: u64,
+        /// Size in the record.
+        announced: u64,
+    },
+    /// The bytes are not the announced ones.
+    #[error("the SHA-256 of what was uploaded is not the announced one")]
+    WrongChecksum,
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Documents {
+    /// Documents in these tables and this bucket.
+    pub fn new(tables: Tables, objects: Objects) -> Self {
+        Self { tables, objects }
+    }
+
+    /// Records a document that will be uploaded.
+    pub async fn create(&self, workspace: WorkspaceId, new: NewDocument, uploader: Submitter) -> Result<Document, StoreError> {
+        let document = Document::new(workspace, new, uploader);
+        self.tables.create(&DOCUMENTS, &document).await?;
+        Ok(document)
+    }
+
+    /// The request that uploads a pending document: bound to its size and, when announced, its checksum.
+    pub async fn upload(&self, document: &Document, valid: Duration) -> Result<Upload, StoreError> {
+        let expires = Timestamp::now() + valid;
+        let key = document.object_key();
+        let request =
+            self.objects.presign_upload(&key, document.byte_size, &document.content_type, document.sha256.as_deref(), valid).await?;
+        Ok(Upload { request, expires })
+    }
+
+    /// Reads a document's record.
+    pub async fn get(&self, id: DocumentId) -> Result<Option<Document>, StoreError> {
+        self.tables.get(&DOCUMENTS, string_key([("document_id", &id.to_string())])).await
+    }
+
+    /// Checks that what was uploaded is what was announced, by what storage says about it.
+    pub async fn check_upload(&self, document: &Document) -> Result<(), CompleteError> {
+        let object = self.objects.head(&document.object_key()).await?.ok_or(CompleteError::NotUploaded)?;
+        if object.byte_size != document.byte_size {
+            return Err(CompleteError::WrongSize { uploaded: object.byte_size, announced: document.byte_size });
+        }
+        match (&object.sha256, &document.sha256) {
+            (Some(stored), Some(announced)) if stored != announced => Err(CompleteError::WrongChecksum),
+            _ => Ok(()),
+        }
+    }
+
+    /// Marks a checked document as ready, with the SHA-256 of its bytes. Completing again is fine.
+    pub async fn mark_ready(&self, document: &Document, sha256: &str) -> Result<Document, CompleteError> {
+        if document.sha256.as_deref().is_some_and(|announced| announced != sha256) {
+            return Err(CompleteError::WrongChecksum);
+        }
+        if document.status == DocumentStatus::Ready {
+            return Ok(document.clone());
+        }
+        let update = self
+            .tables
+            .update(&DOCUMENTS, string_key([("document_id", &document.document_id.to_string())]))
+            .set("status", DocumentStatus::Ready)?
+            .set("sha256", sha256)?
+            .set("completed", Timestamp::now())?;
+        let item = update.send(self.tables.client()).await?;
+        Ok(serde_dynamo::from_item(item).map_err(StoreError::from)?)
+    }
+}

@@ -1,0 +1,131 @@
+//! Typed identifiers: a prefix that names the resource and a ULID.
+//!
+//! ULIDs sort by creation time (<https://github.com/ulid/spec>), so ids double as sort keys: newest first is a
+//! descending query, with no extra timestamp index.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// Why a text is not an id of the expected kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {kind} id")]
+pub struct InvalidId {
+    /// The resource whose id was expected, e.g. `run`.
+    pub kind: &'static str,
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Ulid);
+
+        impl $name {
+            /// What every id of this kind starts with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new id; ids made later sort after ids made in an earlier millisecond.
+            pub fn generate() -> Self {
+                Self(Ulid::generate())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}{}", $prefix, self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let invalid = InvalidId { kind: $kind };
+                let ulid = text.strip_prefix($prefix).ok_or_else(|| invalid.clone())?;
+                let id = Self(Ulid::from_string(ulid).map_err(|_| invalid.clone())?);
+                // Crockford base32 is read leniently (case, I/1); an id has one spelling only.
+                if id.to_string() == text { Ok(id) } else { Err(invalid) }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .pattern(Some(concat!("^", $prefix, "[0-7][0-9A-HJKMNP-TV-Z]{25}$")))
+                    .examples([serde_json::Value::from(concat!($prefix, "01JZX3Q4T5V6W7X8Y9ZABCDEFG"))])
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed(stringify!($name))
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A workspace.
+    WorkspaceId, "ws_", "workspace";
+    /// A config: a Python package of rules, its draft and versions.
+    ConfigId, "cfg_", "config";
+    /// An immutable version of a config.
+    ConfigVersionId, "cfv_", "config version";
+    /// A build: one attempt to freeze a config version into an environment.
+    BuildId, "build_", "build";
+    /// A run: one execution of a build over documents.
+    RunId, "run_", "run";
+    /// An uploaded document.
+    DocumentId, "doc_", "document";
+    /// An API key (its public part).
+    KeyId, "key_", "key";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_id_reads_back(value in any::<u128>()) {
+            let id = RunId(Ulid::from(value));
+            prop_assert_eq!(id.to_string().parse::<RunId>(), Ok(id));
+            let json = serde_json::to_string(&id).map_err(|e| TestCaseError::fail(e.to_string()))?;
+            let back: RunId = serde_json::from_str(&json).map_err(|e| TestCaseError::fail(e.to_string()))?;
+            prop_assert_eq!(back, id);
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,40}") {
+            let _ = text.parse::<RunId>();
+        }
+    }
+
+    #[test]
+    fn other_spellings_and_prefixes_are_refused() {
+        let id = RunId::generate().to_string();
+        assert!(id.parse::<BuildId>().is_err());
+        assert!(id.to_lowercase().parse::<RunId>().is_err());
+        assert!(format!("{id} ").parse::<RunId>().is_err());
+        assert_eq!("run_x".parse::<RunId>(), Err(InvalidId { kind: "run" }));
+    }
+}

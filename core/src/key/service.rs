@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use super::model::{ApiKey, SecretKey};
+use crate::access::{Principal, PrincipalKind, Role, Submitter};
+use crate::id::{KeyId, WorkspaceId};
+use crate::store::table::{API_KEYS, string_key};
+use crate::store::{StoreError, Tables};
+use crate::time::Timestamp;
+
+/// How exact `last_used` is: a key in steady use costs one write in this time.
+const LAST_USED_STEP: Duration = Duration::from_secs(60);
+
+/// Creating keys and signing in with them.
+#[derive(Debug, Clone)]
+pub struct ApiKeys {
+    tables: Tables,
+}
+
+/// Why a key was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// It is unknown, wrong, expired or revoked: which of these is nobody's business.
+    #[error("the API key is not valid")]
+    Invalid,
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ApiKeys {
+    /// Keys in these tables.
+    pub fn new(tables: Tables) -> Self {
+        Self { tables }
+    }
+
+    /// Creates a key; the secret is returned this once.
+    pub async fn create(
+        &self,
+        workspace: Option<WorkspaceId>,
+        name: &str,
+        role: Role,
+        expires: Option<Timestamp>,
+    ) -> Result<(ApiKey, SecretKey), StoreError> {
+        let (key, secret) = ApiKey::generate(workspace, name.to_owned(), role, expires);
+        self.tables.create(&API_KEYS, &key).await?;
+        Ok((key, secret))
+    }
+
+    /// Reads a key's record, consistently: a new or revoked key counts at once.
+    pub async fn get(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.tables.get(&API_KEYS, Self::key(id)).await
+    }
+
+    /// Finds out who a key belongs to.
+    pub async fn sign_in(&self, presented: &str) -> Result<Principal, SignInError> {
+        let presented = SecretKey::parse(presented).ok_or(SignInError::Invalid)?;
+        let key = self.get(presented.id).await?.ok_or(SignInError::Invalid)?;
+        let now = Timestamp::now();
+        let usable =
+            key.secret_hash.matches(presented.secret()) && key.revoked.is_none() && key.expires.is_none_or(|expires| expires > now);
+        if !usable {
+            return Err(SignInError::Invalid);
+        }
+        if key.last_used.is_none_or(|used| now > used + LAST_USED_STEP) {
+            self.note_use(key.key_id, now).await;
+        }
+        let submitter = Submitter { kind: PrincipalKind::ApiKey, id: key.key_id.to_string(), name: key.name };
+        Ok(Principal { submitter, role: key.role, workspace: key.workspace_id })
+    }
+
+    /// Records the last use. A request is not refused because this could not be written.
+    async fn note_use(&self, id: KeyId, now: Timestamp) {
+        let written = async { self.tables.update(&API_KEYS, Self::key(id)).set("last_used", now)?.send(self.tables.client()).await }.await;
+        if let Err(error) = written {
+            tracing::warn!(%error, key_id = %id, "last use of a key not recorded");
+        }
+    }
+
+    fn key(id: KeyId) -> crate::store::Item {
+        string_key([("key_id", &id.to_string())])
+    }
+}

@@ -1,0 +1,316 @@
+//! Who may change a record that is being executed.
+//!
+//! A run or build is executed by whoever *claimed* it. Lambda may start an execution late, twice or never, and a process may
+//! be killed, frozen or cut off at any moment and come back later believing that it still owns the record. Three things make
+//! that harmless:
+//!
+//! - **The fence.** Every claim raises `fence` by one, and every later write of the owner requires `fence = mine`. An owner
+//!   that was replaced can't change the record any more, whatever it believes.
+//! - **The lease.** The owner renews `lease_expires_at` with every heartbeat. When it has expired, somebody else (the reaper) may
+//!   give the record back to the queue. An owner that could not renew in time stops by itself, [`SAFETY`] before that moment,
+//!   so two engines of one run never work at the same time for longer than clocks disagree.
+//! - **First ids.** A claim records the id of the first event it may write: one past the last committed one. What a replaced
+//!   owner still writes to S3 under ids from there on is ignored by every reader ([`crate::eventlog`]).
+//!
+//! Each write is one conditional update. A failed condition may be our own earlier try whose answer was lost on the way, so
+//! failed conditions return the old item: when it shows us as the owner in the wanted state, that is success.
+
+use std::fmt::Display;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::eventlog::LogHead;
+use crate::store::table::DUE_SHARD;
+use crate::store::{Item, StoreError, Table, Tables, Update};
+use crate::time::Timestamp;
+
+/// How long a claim or heartbeat keeps the record for its owner.
+pub const LEASE: Duration = Duration::from_secs(20);
+/// How often the owner renews.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long before the end of its lease an owner that could not renew stops by itself.
+pub const SAFETY: Duration = Duration::from_secs(5);
+/// When a record that nobody claimed is looked at again.
+pub const REDISPATCH: Duration = Duration::from_secs(60);
+
+/// The first event id that the owner with this fence may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceStart {
+    /// The owner's fence.
+    pub fence: u32,
+    /// Its first event id.
+    pub first_id: u64,
+}
+
+/// The attributes of a record by which its execution is coordinated. Never shown by lists, never in an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// Counts executions, from 1.
+    #[serde(default)]
+    pub attempt: u32,
+    /// The number of claims so far.
+    #[serde(default)]
+    pub fence: u32,
+    /// Where each claim's events start.
+    #[serde(default)]
+    pub fences: Vec<FenceStart>,
+    /// The invocation that owns the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_owner: Option<String>,
+    /// When its lease ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_expires_at: Option<Timestamp>,
+    /// When somebody must look at the record; gone when it is finished (sparse index).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// Partition of the `due` index; set while `due_at` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_shard: Option<String>,
+    /// Somebody asked for the end of the execution.
+    #[serde(default)]
+    pub cancel_requested: bool,
+    /// Id of the last committed event; 1, the derived `*.created`, from the start.
+    #[serde(default)]
+    pub last_event_id: u64,
+}
+
+impl Execution {
+    /// Of a record that is created now and waits for its first claim.
+    pub fn queued(now: Timestamp) -> Self {
+        Self {
+            attempt: 1,
+            fence: 0,
+            fences: Vec::new(),
+            lease_owner: None,
+            lease_expires_at: None,
+            due_at: Some(now + REDISPATCH),
+            due_shard: Some(DUE_SHARD.to_owned()),
+            cancel_requested: false,
+            last_event_id: 1,
+        }
+    }
+
+    /// Of a record that is created already finished: its log is just `*.created` and `*.completed`.
+    pub fn finished() -> Self {
+        Self { due_at: None, due_shard: None, last_event_id: 2, ..Self::queued(Timestamp::default()) }
+    }
+}
+
+/// A record that is executed under a lease: a run or a build.
+pub trait Executable: DeserializeOwned + Clone + Send + Sync + 'static {
+    /// Its id.
+    type Id: Copy + Display + Send + Sync + 'static;
+    /// Where it is stored.
+    const TABLE: &'static Table;
+    /// Its status while it waits for an owner.
+    const QUEUED: &'static str = "queued";
+    /// Its status while an owner works on it.
+    const WORKING: &'static str;
+
+    /// The key of the record with this id.
+    fn key(id: Self::Id) -> Item;
+    /// Its id.
+    fn id(&self) -> Self::Id;
+    /// Its status as stored.
+    fn status_word(&self) -> &'static str;
+    /// Its coordination attributes.
+    fn execution(&self) -> &Execution;
+    /// Sets what changes together with the status, such as attributes that indexes are made of.
+    fn set_status(&self, update: Update, status: &str) -> Result<Update, StoreError>;
+    /// Its log, as readers need it.
+    fn log_head(&self) -> LogHead;
+}
+
+/// What a claim led to.
+#[derive(Debug)]
+pub enum Claim<R> {
+    /// The record is ours.
+    Won(Box<(Lease<R>, R)>),
+    /// There is nothing to do: it is finished, or somebody else's, or gone. A dispatch may arrive twice or late.
+    NothingToDo,
+}
+
+/// The right to change a claimed record.
+#[derive(Debug, Clone)]
+pub struct Lease<R> {
+    tables: Tables,
+    key: Item,
+    owner: String,
+    fence: u32,
+    first_id: u64,
+    record: PhantomData<fn() -> R>,
+}
+
+/// The fence moved on, or the record is gone: this owner must stop.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Somebody else owns the record now.
+    #[error("the lease was lost to another owner")]
+    Lost,
+    /// Storage failed; trying again may help.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a heartbeat learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Somebody asked for the end of the execution.
+    pub cancel_requested: bool,
+}
+
+/// Reads a record, consistently.
+pub async fn read<R: Executable>(tables: &Tables, id: R::Id) -> Result<Option<R>, StoreError> {
+    tables.get(R::TABLE, R::key(id)).await
+}
+
+/// Claims a queued record.
+pub async fn claim<R: Executable>(tables: &Tables, id: R::Id) -> Result<Claim<R>, StoreError> {
+    let owner = Ulid::generate().to_string();
+    loop {
+        let Some(record) = read::<R>(tables, id).await? else {
+            return Ok(Claim::NothingToDo);
+        };
+        if record.status_word() != R::QUEUED {
+            return Ok(Claim::NothingToDo);
+        }
+        let execution = record.execution();
+        let (fence, first_id, now) = (execution.fence + 1, execution.last_event_id + 1, Timestamp::now());
+        let update = tables
+            .update(R::TABLE, R::key(id))
+            .set("lease_owner", &owner)?
+            .set("lease_expires_at", now + LEASE)?
+            .set("due_at", now + LEASE)?
+            .set("due_shard", DUE_SHARD)?
+            .set("fence", fence)?
+            .append("fences", FenceStart { fence, first_id })?
+            .set("started", now)?
+            .when_equals("status", R::QUEUED)?
+            .when_equals("fence", execution.fence)?
+            .when_equals("last_event_id", execution.last_event_id)?;
+        let lease = Lease { tables: tables.clone(), key: R::key(id), owner: owner.clone(), fence, first_id, record: PhantomData };
+        match record.set_status(update, R::WORKING)?.send(tables.client()).await {
+            Ok(item) => {
+                return Ok(Claim::Won(Box::new((lease, serde_dynamo::from_item(item)?))));
+            }
+            Err(StoreError::Condition(old)) => {
+                let Some(old) = parse_old::<R>(old)? else {
+                    return Ok(Claim::NothingToDo);
+                };
+                if old.execution().lease_owner.as_deref() == Some(&owner) {
+                    return Ok(Claim::Won(Box::new((lease, old))));
+                }
+                // Something else about it changed (a cancel request, a late commit of an old owner): look again.
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+impl<R: Executable> Lease<R> {
+    /// This claim's number; part of the names of everything its owner writes.
+    pub fn fence(&self) -> u32 {
+        self.fence
+    }
+
+    /// The first event id that is ours to write.
+    pub fn first_id(&self) -> u64 {
+        self.first_id
+    }
+
+    /// Renews the lease.
+    pub async fn heartbeat(&self) -> Result<Heartbeat, LeaseError> {
+        let until = Timestamp::now() + LEASE;
+        let update = self.owned()?.set("lease_expires_at", until)?.set("due_at", until)?;
+        let item = update.send(self.tables.client()).await.map_err(lost)?;
+        let record: R = serde_dynamo::from_item(item).map_err(StoreError::from)?;
+        Ok(Heartbeat { cancel_requested: record.execution().cancel_requested })
+    }
+
+    /// Sets attributes of the record that say how far the execution is.
+    pub async fn note(&self, name: &str, value: impl Serialize) -> Result<R, LeaseError> {
+        let item = self.owned()?.set(name, value)?.send(self.tables.client()).await.map_err(lost)?;
+        Ok(serde_dynamo::from_item(item).map_err(StoreError::from)?)
+    }
+
+    /// Moves the commit point of the log to `last_id`, whose segment is in S3.
+    pub async fn commit(&self, last_id: u64) -> Result<(), LeaseError> {
+        let update = self.owned()?.set("last_event_id", last_id)?.when_less("last_event_id", last_id)?;
+        match update.send(self.tables.client()).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Condition(old)) => match parse_old::<R>(old)? {
+                Some(old) if old.execution().fence == self.fence && old.execution().last_event_id >= last_id => Ok(()),
+                _ => Err(LeaseError::Lost),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The update that ends the execution, for its resource to complete with status and results: the derived `*.completed`
+    /// event gets the id after `last_id`, and nobody needs to look at the record any more.
+    pub fn finish(&self, last_id: u64) -> Result<Update, StoreError> {
+        Ok(self
+            .owned()?
+            .set("last_event_id", last_id + 1)?
+            .set("finished", Timestamp::now())?
+            .remove("due_at")
+            .remove("due_shard")
+            .remove("lease_expires_at"))
+    }
+
+    /// Sends the update made with [`Self::finish`], alone or with other changes in one transaction, and returns the record as it is then.
+    pub async fn send_finish(&self, update: Update, with: Vec<TransactWriteItem>) -> Result<R, LeaseError> {
+        let sent = if with.is_empty() {
+            update.send(self.tables.client()).await.map(drop)
+        } else {
+            let mut items = with;
+            items.insert(0, TransactWriteItem::builder().update(update.into_transaction()?).build());
+            self.tables.transact(&Ulid::generate().to_string(), items).await
+        };
+        let record: Option<R> = match sent {
+            Ok(()) => self.tables.get(R::TABLE, self.key.clone()).await?,
+            Err(StoreError::Condition(_)) => self.tables.get(R::TABLE, self.key.clone()).await?.filter(|old: &R| {
+                // Our own earlier try, whose answer was lost.
+                let finished = ![R::QUEUED, R::WORKING].contains(&old.status_word());
+                finished && old.execution().lease_owner.as_deref() == Some(&self.owner)
+            }),
+            Err(error) => return Err(error.into()),
+        };
+        record.ok_or(LeaseError::Lost)
+    }
+
+    /// Gives the record back to the queue after a fault that is not its own; the next claim is another attempt.
+    pub async fn give_back(&self, record: &R) -> Result<(), LeaseError> {
+        let update = self
+            .owned()?
+            .set("attempt", record.execution().attempt + 1)?
+            .set("due_at", Timestamp::now())?
+            .remove("lease_owner")
+            .remove("lease_expires_at");
+        match record.set_status(update, R::QUEUED)?.send(self.tables.client()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(lost(error)),
+        }
+    }
+
+    fn owned(&self) -> Result<Update, StoreError> {
+        self.tables
+            .update(R::TABLE, self.key.clone())
+            .when_equals("fence", self.fence)?
+            .when_equals("lease_owner", &self.owner)?
+            .when_equals("status", R::WORKING)
+    }
+}
+
+fn lost(error: StoreError) -> LeaseError {
+    if error.is_condition() { LeaseError::Lost } else { LeaseError::Store(error) }
+}
+
+fn parse_old<R: Executable>(old: Option<Box<Item>>) -> Result<Option<R>, StoreError> {
+    Ok(old.map(|item| serde_dynamo::from_item(*item)).transpose()?)
+}

@@ -1,0 +1,37 @@
+//! The domain of ADE: configs are *built* into frozen environments, builds are *run* on documents.
+//!
+//! Everything that the functions, the executor and the local host have in common lives here: the records and their
+//! state machines, the `DynamoDB` and S3 layouts, the event log and the lease protocol that make a run survive crashes.
+//! This crate knows no HTTP and no Lambda; AWS is reached through the SDK's standard environment only.
+//!
+//! A map for readers:
+//!
+//! - [`run`], [`build`], [`config`], [`document`], [`workspace`], [`key`]: one module per resource, each with its model
+//!   (the stored item), store (conditional reads and writes) and service (what the API and the executor ask for).
+//! - [`lease`]: who may change a record that is being executed, and how an old owner becomes harmless.
+//! - [`eventlog`]: the append-only log of a run or build: segments in S3, one commit point in the record.
+//! - [`store`], [`layout`]: the handles, table definitions and object names everything else uses.
+//! - [`access`]: who is asking, and what they may do. [`settings`]: everything that can be configured, declared once.
+
+#![forbid(unsafe_code)]
+
+pub mod access;
+pub mod build;
+pub mod config;
+pub mod dispatch;
+pub mod document;
+pub mod eventlog;
+pub mod id;
+pub mod key;
+pub mod layout;
+pub mod lease;
+pub mod run;
+pub mod settings;
+pub mod store;
+pub mod telemetry;
+pub mod time;
+pub mod workspace;
+
+mod ade;
+
+pub use ade::Ade;

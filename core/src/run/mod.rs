@@ -1,0 +1,7 @@
+//! Runs: one execution each of a build over documents.
+
+mod model;
+mod service;
+
+pub use model::{Run, RunDocument, RunLink, RunOptions, RunResult, RunStatus};
+pub use service::{CreateRunError, ListRuns, NewRun, Outcome, Runs};

@@ -1,0 +1,277 @@
+//! The one bucket: documents, configs, builds, and everything a run leaves behind.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumMode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::StoreError;
+
+/// A bucket, and how URLs for clients outside are signed.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    client: Client,
+    presigner: Client,
+    bucket: String,
+}
+
+/// An object's description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Its key.
+    pub key: String,
+    /// Its size in bytes.
+    pub byte_size: u64,
+    /// Its entity tag, quoted as S3 gives it.
+    pub etag: String,
+    /// The SHA-256 that S3 verified when it was uploaded, in hexadecimal, if it was uploaded with one.
+    pub sha256: Option<String>,
+}
+
+/// An object with its content.
+#[derive(Debug)]
+pub struct Object {
+    /// Its description; without the checksum.
+    pub info: ObjectInfo,
+    /// Its content, as it arrives.
+    pub body: ByteStream,
+}
+
+/// A URL that whoever has it may use until it expires.
+#[derive(Debug, Clone)]
+pub struct PresignedUrl {
+    /// The URL.
+    pub url: String,
+    /// Headers that must be sent exactly so.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Objects {
+    /// Objects of `bucket`. URLs are signed with `presigner`, whose endpoint is the one clients reach.
+    pub fn new(client: Client, presigner: Client, bucket: impl Into<String>) -> Self {
+        Self { client, presigner, bucket: bucket.into() }
+    }
+
+    /// The `s3://` URI of a key or prefix.
+    pub fn uri(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.bucket)
+    }
+
+    /// The key of an `s3://` URI of this bucket.
+    pub fn key_of<'a>(&self, uri: &'a str) -> Option<&'a str> {
+        uri.strip_prefix("s3://")?.strip_prefix(self.bucket.as_str())?.strip_prefix('/')
+    }
+
+    /// Writes a new object; [`StoreError::Condition`] when the key exists.
+    pub async fn create(&self, key: &str, body: impl Into<ByteStream>) -> Result<(), StoreError> {
+        let answer = self.client.put_object().bucket(&self.bucket).key(key).body(body.into()).if_none_match("*").send().await;
+        answer.map(drop).map_err(|error| StoreError::from_sdk("PutObject", error))
+    }
+
+    /// Writes an object, over an older one if there is one.
+    pub async fn put(&self, key: &str, body: impl Into<ByteStream>) -> Result<(), StoreError> {
+        let answer = self.client.put_object().bucket(&self.bucket).key(key).body(body.into()).send().await;
+        answer.map(drop).map_err(|error| StoreError::from_sdk("PutObject", error))
+    }
+
+    /// Uploads a file as an object, over an older one if there is one.
+    pub async fn put_file(&self, key: &str, path: &Path, content_type: Option<&str>) -> Result<(), StoreError> {
+        let body = ByteStream::from_path(path)
+            .await
+            .map_err(|error| StoreError::Unavailable { operation: "PutObject", message: error.to_string() })?;
+        let request = self.client.put_object().bucket(&self.bucket).key(key).body(body).set_content_type(content_type.map(str::to_owned));
+        request.send().await.map(drop).map_err(|error| StoreError::from_sdk("PutObject", error))
+    }
+
+    /// Opens an object; with `etag`, only that version of it ([`StoreError::Condition`] when it changed). `None` when there is none.
+    pub async fn open(&self, key: &str, etag: Option<&str>) -> Result<Option<Object>, StoreError> {
+        let request = self.client.get_object().bucket(&self.bucket).key(key).set_if_match(etag.map(str::to_owned));
+        match request.send().await {
+            Ok(output) => {
+                let info = ObjectInfo {
+                    key: key.to_owned(),
+                    byte_size: u64::try_from(output.content_length.unwrap_or_default()).unwrap_or_default(),
+                    etag: output.e_tag.unwrap_or_default(),
+                    sha256: None,
+                };
+                Ok(Some(Object { info, body: output.body }))
+            }
+            Err(SdkError::ServiceError(service)) if matches!(service.err(), GetObjectError::NoSuchKey(_)) => Ok(None),
+            Err(error) => Err(StoreError::from_sdk("GetObject", error)),
+        }
+    }
+
+    /// Reads a whole object into memory. `None` when there is none.
+    pub async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        match self.open(key, None).await? {
+            Some(object) => Ok(Some(collect(object.body).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Downloads an object into a new file and returns its size. `None` when there is no such object.
+    pub async fn download(&self, key: &str, path: &Path) -> Result<Option<u64>, StoreError> {
+        let Some(object) = self.open(key, None).await? else {
+            return Ok(None);
+        };
+        let local = |error: std::io::Error| StoreError::Unavailable { operation: "write scratch file", message: error.to_string() };
+        let mut reader = object.body.into_async_read();
+        let mut file = tokio::fs::File::create_new(path).await.map_err(local)?;
+        let copied = tokio::io::copy(&mut reader, &mut file).await.map_err(local)?;
+        tokio::io::AsyncWriteExt::flush(&mut file).await.map_err(local)?;
+        Ok(Some(copied))
+    }
+
+    /// Describes an object. `None` when there is none.
+    pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
+        let request = self.client.head_object().bucket(&self.bucket).key(key).checksum_mode(ChecksumMode::Enabled);
+        match request.send().await {
+            Ok(output) => Ok(Some(ObjectInfo {
+                key: key.to_owned(),
+                byte_size: u64::try_from(output.content_length.unwrap_or_default()).unwrap_or_default(),
+                etag: output.e_tag.unwrap_or_default(),
+                sha256: output.checksum_sha256.and_then(|sum| STANDARD.decode(sum).ok()).map(hex::encode),
+            })),
+            Err(SdkError::ServiceError(service)) if matches!(service.err(), HeadObjectError::NotFound(_)) => Ok(None),
+            Err(error) => Err(StoreError::from_sdk("HeadObject", error)),
+        }
+    }
+
+    /// Lists the objects under a prefix in key order, from the first after `after` (a whole key), at most `limit` of them.
+    pub async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<ObjectInfo>, StoreError> {
+        let (mut found, mut token) = (Vec::new(), None);
+        while found.len() < limit {
+            let output = self
+                .client
+                .list_objects_v2()
+                .bucket(&self.bucket)
+                .prefix(prefix)
+                .set_start_after(if token.is_none() { after.map(str::to_owned) } else { None })
+                .set_continuation_token(token.take())
+                .max_keys(i32::try_from((limit - found.len()).min(1000)).unwrap_or(1000))
+                .send()
+                .await
+                .map_err(|error| StoreError::from_sdk("ListObjectsV2", error))?;
+            found.extend(output.contents.unwrap_or_default().into_iter().filter_map(|object| {
+                Some(ObjectInfo {
+                    key: object.key?,
+                    byte_size: u64::try_from(object.size.unwrap_or_default()).unwrap_or_default(),
+                    etag: object.e_tag.unwrap_or_default(),
+                    sha256: None,
+                })
+            }));
+            token = output.next_continuation_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Copies an object inside the bucket, without its bytes passing through here. `false` when there is no source.
+    pub async fn copy(&self, from: &str, to: &str) -> Result<bool, StoreError> {
+        let source = format!("{}/{}", self.bucket, utf8_percent_encode(from, COPY_SOURCE));
+        match self.client.copy_object().bucket(&self.bucket).copy_source(source).key(to).send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                use aws_sdk_s3::error::ProvideErrorMetadata as _;
+                if error.code() == Some("NoSuchKey") { Ok(false) } else { Err(StoreError::from_sdk("CopyObject", error)) }
+            }
+        }
+    }
+
+    /// A URL that uploads exactly `byte_size` bytes as `key`, once; with `sha256` (hexadecimal) exactly those bytes.
+    pub async fn presign_upload(
+        &self,
+        key: &str,
+        byte_size: u64,
+        content_type: &str,
+        sha256: Option<&str>,
+        valid: Duration,
+    ) -> Result<PresignedUrl, StoreError> {
+        let checksum = sha256.and_then(|hash| hex::decode(hash).ok()).map(|hash| STANDARD.encode(hash));
+        let request = self
+            .presigner
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_length(i64::try_from(byte_size).unwrap_or(i64::MAX))
+            .content_type(content_type)
+            .if_none_match("*")
+            .set_checksum_sha256(checksum)
+            .presigned(presigning(valid)?)
+            .await
+            .map_err(|error| StoreError::from_sdk("presign PutObject", error))?;
+        // A browser sets Content-Length itself and refuses to have it set; it is part of the signature all the same.
+        let headers = request
+            .headers()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Ok(PresignedUrl { url: request.uri().to_owned(), headers })
+    }
+
+    /// A URL that downloads `key` as an attachment called `name`.
+    pub async fn presign_download(&self, key: &str, name: &str, valid: Duration) -> Result<PresignedUrl, StoreError> {
+        let request = self
+            .presigner
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .response_content_disposition(attachment(name))
+            .response_content_type("application/octet-stream")
+            .presigned(presigning(valid)?)
+            .await
+            .map_err(|error| StoreError::from_sdk("presign GetObject", error))?;
+        Ok(PresignedUrl { url: request.uri().to_owned(), headers: Vec::new() })
+    }
+
+    /// Creates the bucket if it does not exist.
+    pub async fn create_bucket(&self) -> Result<(), StoreError> {
+        use aws_sdk_s3::error::ProvideErrorMetadata as _;
+        match self.client.create_bucket().bucket(&self.bucket).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.code(), Some("BucketAlreadyOwnedByYou" | "BucketAlreadyExists")) => Ok(()),
+            Err(error) => Err(StoreError::from_sdk("CreateBucket", error)),
+        }
+    }
+
+    /// Whether the bucket answers; for health checks.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let answer = self.client.head_bucket().bucket(&self.bucket).send().await;
+        answer.map(drop).map_err(|error| StoreError::from_sdk("HeadBucket", error))
+    }
+}
+
+/// Reads a streamed body to its end.
+pub async fn collect(body: ByteStream) -> Result<Bytes, StoreError> {
+    let whole = body.collect().await.map_err(|error| StoreError::Unavailable { operation: "GetObject", message: error.to_string() })?;
+    Ok(whole.into_bytes())
+}
+
+/// What must be escaped in `x-amz-copy-source`: everything but unreserved characters and the slash.
+const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// What must be escaped in `filename*` ([RFC 5987](https://www.rfc-editor.org/rfc/rfc5987) attr-char).
+const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// `Content-Disposition` for a download, with a plain and an extended file name ([RFC 6266](https://www.rfc-editor.org/rfc/rfc6266)).
+fn attachment(name: &str) -> String {
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' }).collect();
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(name, ATTR_CHAR))
+}
+
+fn presigning(valid: Duration) -> Result<PresigningConfig, StoreError> {
+    PresigningConfig::expires_in(valid).map_err(|error| StoreError::Corrupt(error.to_string()))
+}

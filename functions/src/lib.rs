@@ -1,0 +1,1 @@
+//! ade-functions
