@@ -109,7 +109,8 @@ mod tests {
     fn the_extension_survives() {
         assert_eq!(safe_name("Q3 *final*.xlsx"), "Q3 _final_.xlsx");
         assert_eq!(safe_name("../../etc/passwd"), "passwd");
-        assert!(safe_name(&format!("{}.xlsx", "长".repeat(200))).ends_with(".xlsx"));
+        let long = safe_name(&format!("{}.xlsx", "长".repeat(200)));
+        assert_eq!(long.rsplit_once('.').map(|(_, extension)| extension), Some("xlsx"));
         assert_eq!(safe_name("..."), "document");
     }
 }

@@ -36,7 +36,7 @@ pub const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long before the end of its lease an owner that could not renew stops by itself.
 pub const SAFETY: Duration = Duration::from_secs(5);
 /// When a record that nobody claimed is looked at again.
-pub const REDISPATCH: Duration = Duration::from_secs(60);
+pub const REDISPATCH: Duration = Duration::from_mins(1);
 
 /// The first event id that the owner with this fence may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

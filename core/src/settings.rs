@@ -295,7 +295,8 @@ pub fn markdown() -> String {
     for d in DECLARATIONS {
         let default = if d.default.is_empty() { "–".to_owned() } else { format!("`{}`", d.default) };
         let doc = d.doc.split_whitespace().collect::<Vec<_>>().join(" ");
-        page.push_str(&format!("| `{}` | {} | {} | {} |\n", d.name, default, d.kind, doc.replace('|', "\\|")));
+        let row = ["`".to_owned() + d.name + "`", default, d.kind.to_owned(), doc.replace('|', "\\|")];
+        page.extend(["| ", &row.join(" | "), " |\n"]);
     }
     page
 }

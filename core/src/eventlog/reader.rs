@@ -145,7 +145,7 @@ fn stored(objects: &Objects, head: &LogHead, after: u64) -> impl Stream<Item = R
                 }
                 let segment = objects.read(&object.key).await?.ok_or_else(|| StoreError::Corrupt(format!("{} is gone", object.key)))?;
                 let whole = name.last_id < end;
-                let lines = cut(segment, cursor, if whole { u64::MAX } else { end })?;
+                let lines = cut(&segment, cursor, if whole { u64::MAX } else { end })?;
                 if !lines.is_empty() {
                     cursor = if whole { name.last_id } else { end - 1 };
                     yield (cursor, lines);

@@ -39,7 +39,7 @@ pub(super) fn end_of(fence: u32, fences: &[FenceStart]) -> Option<u64> {
 }
 
 /// The lines of a segment whose ids are after `after` and before `end`. Ids in a segment follow each other.
-pub fn cut(segment: Bytes, after: u64, end: u64) -> Result<Bytes, StoreError> {
+pub fn cut(segment: &Bytes, after: u64, end: u64) -> Result<Bytes, StoreError> {
     #[derive(Deserialize)]
     struct Id {
         id: u64,
@@ -92,7 +92,7 @@ mod tests {
 
         #[test]
         fn a_cut_keeps_exactly_the_ids_between(first in 1u64..50, count in 0u64..40, after in 0u64..100, end in 0u64..100) {
-            let kept = cut(lines(first..first + count).into(), after, end).unwrap();
+            let kept = cut(&lines(first..first + count).into(), after, end).unwrap();
             let from = first.max(after + 1);
             let to = (first + count).min(end).max(from);
             prop_assert_eq!(kept, Bytes::from(lines(from..to)));

@@ -8,7 +8,7 @@ use crate::store::{StoreError, Tables};
 use crate::time::Timestamp;
 
 /// How exact `last_used` is: a key in steady use costs one write in this time.
-const LAST_USED_STEP: Duration = Duration::from_secs(60);
+const LAST_USED_STEP: Duration = Duration::from_mins(1);
 
 /// Creating keys and signing in with them.
 #[derive(Debug, Clone)]

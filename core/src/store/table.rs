@@ -441,6 +441,7 @@ fn key_schema(partition: &str, sort: Option<&str>) -> Result<Vec<KeySchemaElemen
     Ok(schema)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn invalid(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
     StoreError::Corrupt(error.to_string())
 }

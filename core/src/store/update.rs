@@ -66,6 +66,7 @@ impl Update {
     }
 
     /// Removes an attribute.
+    #[must_use]
     pub fn remove(mut self, name: &str) -> Self {
         let name = self.name(name);
         self.removes.push(name);
@@ -87,6 +88,7 @@ impl Update {
     }
 
     /// Requires an attribute to be missing.
+    #[must_use]
     pub fn when_missing(mut self, name: &str) -> Self {
         let name = self.name(name);
         self.conditions.push(format!("attribute_not_exists({name})"));
