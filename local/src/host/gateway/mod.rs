@@ -1,0 +1,225 @@
+//! The public HTTP server: API Gateway, as far as ADE uses it.
+//!
+//! A request is checked for the host it was sent to, then belongs to a mount (a service of the caller's under a
+//! reserved first path segment), to the gateway itself (CORS preflights), or to a function, which is invoked with a
+//! REST proxy event. Whatever is refused here is refused as `application/problem+json`, like everything the functions
+//! refuse. Each response carries `X-Request-Id`, which is also the function's invocation id.
+//!
+//! The server is meant for loopback, where the threat is a web page: a hostile name that resolves to 127.0.0.1 (DNS
+//! rebinding) would make that page same-origin with the API. So only the names `127.0.0.1` and `localhost` with our
+//! own port are served; others are sent to the canonical address when that is harmless, and refused otherwise.
+
+mod answer;
+mod event;
+mod mount;
+mod problem;
+pub mod routes;
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, uri::Authority};
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+
+pub use self::mount::{Mount, Service};
+use self::{
+    problem::Problem,
+    routes::{Matched, RouteTable},
+};
+use super::{Body, Functions, HostError, invocation::Invocation, pool::Pool};
+
+/// The longest request body, as API Gateway hands it to Lambda.
+const BODY_LIMIT: usize = 6 * 1024 * 1024;
+/// How much of a body that is too long is read and forgotten, so that its sender gets to read the refusal.
+const DISCARD_LIMIT: usize = 64 * 1024 * 1024;
+/// How long a request waits for a free environment.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What browsers may send besides the headers that need no permission.
+const ALLOWED_HEADERS: &str = "authorization, content-type, x-api-key, idempotency-key, if-match, if-none-match, last-event-id";
+const EXPOSED_HEADERS: &str = "x-request-id, x-run-id, location, etag, retry-after, idempotent-replayed";
+
+/// The routes and rules of a gateway.
+pub struct GatewayConfig {
+    /// The routes, from the API's OpenAPI document.
+    pub routes: RouteTable,
+    /// Operation `get-run` is served by the function `<function_prefix>get-run`.
+    pub function_prefix: String,
+    /// Services under a first path segment of their own.
+    pub mounts: Vec<Mount>,
+    /// Origins whose pages may call the API; `*` stands for all.
+    pub cors_origins: Vec<String>,
+}
+
+pub(super) struct Gateway {
+    routes: RouteTable,
+    /// By operation id.
+    functions: HashMap<String, Arc<Pool>>,
+    mounts: Vec<Mount>,
+    cors_origins: Vec<String>,
+    address: SocketAddr,
+}
+
+impl Gateway {
+    pub(super) fn new(config: GatewayConfig, functions: &Functions, address: SocketAddr) -> Result<Self, HostError> {
+        let GatewayConfig { routes, function_prefix, mounts, cors_origins } = config;
+        let functions = routes
+            .operations()
+            .map(|operation| {
+                let function = format!("{function_prefix}{operation}");
+                match functions.get(&function) {
+                    Ok(pool) => Ok((operation.to_owned(), pool.clone())),
+                    Err(_) => Err(HostError::MissingFunction { operation: operation.to_owned(), function }),
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { routes, functions, mounts, cors_origins, address })
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let invocation = Invocation::new(Bytes::new());
+        let request_id = invocation.request_id;
+        let path = request.uri().path().to_owned();
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let mut response = match self.route(request, peer, invocation).await {
+            Ok(response) => response,
+            Err(problem) => {
+                let mut response = problem.into_response(&path, request_id);
+                self.allow_origin(origin.as_ref(), &mut response);
+                response
+            }
+        };
+        if let Ok(value) = HeaderValue::try_from(request_id.to_string()) {
+            response.headers_mut().entry(X_REQUEST_ID).or_insert(value);
+        }
+        response
+    }
+
+    async fn route(&self, request: Request<Incoming>, peer: SocketAddr, invocation: Invocation) -> Result<Response<Body>, Problem> {
+        if let Some(redirect) = self.check_host(&request)? {
+            return Ok(redirect);
+        }
+        if let Some(mount) = self.mounts.iter().find(|mount| mount.serves(request.uri().path())) {
+            return Ok(mount.answer(request).await);
+        }
+        let methods = self.routes.find(request.uri().path())?;
+        if request.method() == Method::OPTIONS {
+            return Ok(self.preflight(&request, &methods.allowed()));
+        }
+        let route = methods.route(request.method())?;
+        self.invoke(&route, request, peer, invocation).await
+    }
+
+    async fn invoke(
+        &self,
+        route: &Matched<'_>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        invocation: Invocation,
+    ) -> Result<Response<Body>, Problem> {
+        let Some(pool) = self.functions.get(route.operation) else {
+            return Err(Problem::not_found());
+        };
+        let (head, body) = request.into_parts();
+        let body = read_body(&head.headers, body).await?;
+        let payload = event::proxy_event(&head, &body, route, peer, invocation.request_id)?;
+        let request_id = invocation.request_id;
+        let invocation = Invocation { payload: payload.into(), ..invocation };
+        let answer = match pool.invoke(invocation, PATIENCE).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::warn!(function = %pool.spec.name, %request_id, %error, "a function did not answer");
+                return Err(error.into());
+            }
+        };
+        answer::into_response(answer, &pool.spec.name, request_id).await
+    }
+
+    /// Refuses requests for another host, or redirects them: the `Ok(Some(_))` case.
+    fn check_host(&self, request: &Request<Incoming>) -> Result<Option<Response<Body>>, Problem> {
+        // A target in absolute form outranks the header (RFC 9112, section 3.2.2).
+        let authority = match request.uri().authority() {
+            Some(authority) => Some(authority.clone()),
+            None => request.headers().get(header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok()),
+        };
+        let Some(authority) = authority else {
+            return Err(Problem::bad_request("The request names no host."));
+        };
+        let ours = matches!(authority.host(), "127.0.0.1" | "localhost") || authority.host() == self.address.ip().to_string();
+        if ours && authority.port_u16().unwrap_or(80) == self.address.port() {
+            return Ok(None);
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(Problem::misdirected(self.address));
+        }
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let location = HeaderValue::try_from(format!("http://{}{path}", self.address))
+            .map_err(|_| Problem::bad_request("The request's path cannot be repeated."))?;
+        let mut response = empty(StatusCode::PERMANENT_REDIRECT);
+        response.headers_mut().insert(header::LOCATION, location);
+        Ok(Some(response))
+    }
+
+    /// Says what a page of a permitted origin may send. Others learn nothing, which a browser takes for a no.
+    fn preflight(&self, request: &Request<Incoming>, methods: &str) -> Response<Body> {
+        let mut response = empty(StatusCode::NO_CONTENT);
+        if self.allow_origin(request.headers().get(header::ORIGIN), &mut response) {
+            let headers = response.headers_mut();
+            if let Ok(methods) = HeaderValue::try_from(methods) {
+                headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+            }
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+        response
+    }
+
+    /// Lets a permitted origin read a response of the gateway's own. Functions do this for theirs.
+    fn allow_origin(&self, origin: Option<&HeaderValue>, response: &mut Response<Body>) -> bool {
+        let headers = response.headers_mut();
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+        let permitted =
+            |origin: &&HeaderValue| self.cors_origins.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
+        let Some(origin) = origin.filter(permitted) else { return false };
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+        true
+    }
+}
+
+async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Problem> {
+    // A client that waits for "100 Continue" is spared the upload. The others would not read a refusal before they
+    // have sent everything, so what they send is read, within reason.
+    let spared = if headers.contains_key(header::EXPECT) { BODY_LIMIT } else { DISCARD_LIMIT };
+    if body.size_hint().lower() > spared as u64 {
+        return Err(Problem::payload_too_large(BODY_LIMIT));
+    }
+    let mut body = Limited::new(body, DISCARD_LIMIT);
+    let mut bytes = BytesMut::new();
+    let mut too_long = false;
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => {
+                let Ok(data) = frame.into_data() else { continue };
+                too_long |= bytes.len() + data.len() > BODY_LIMIT;
+                if too_long {
+                    bytes.clear();
+                } else {
+                    bytes.extend_from_slice(&data);
+                }
+            }
+            Err(error) if error.is::<LengthLimitError>() => too_long = true,
+            Err(_) => return Err(Problem::bad_request("The request's body was cut.")),
+        }
+    }
+    if too_long { Err(Problem::payload_too_large(BODY_LIMIT)) } else { Ok(bytes.freeze()) }
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
