@@ -1,0 +1,4 @@
+//! ade-local
+
+pub mod embedded;
+pub mod host;

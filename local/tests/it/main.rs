@@ -1,0 +1,5 @@
+//! Integration tests of the local stack, through its public doors.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod embedded;
+mod host;
