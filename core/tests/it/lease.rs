@@ -1,0 +1,95 @@
+//! Claims, fences and what a replaced owner can't do any more.
+
+use ade_core::eventlog::{Failure, FailureCode};
+use ade_core::lease::{Claim, Lease, LeaseError, claim};
+use ade_core::run::{Outcome, Run, RunStatus};
+
+use crate::stack::TestStack;
+
+pub(crate) fn outcome(status: RunStatus) -> Outcome {
+    Outcome {
+        status,
+        exit_code: Some(0),
+        summary: None,
+        error_message: None,
+        failure: (status == RunStatus::Failed).then(|| Failure { code: FailureCode::EngineError, stage: "test".to_owned() }),
+        result: None,
+        artifact_uri: None,
+        output_uri: None,
+        logs_uri: None,
+        output_paths: vec!["out.xlsx".to_owned()],
+    }
+}
+
+pub(crate) async fn won(stack: &TestStack, run: &Run) -> (Lease<Run>, Run) {
+    match claim::<Run>(&stack.tables, run.run_id).await.unwrap() {
+        Claim::Won(won) => *won,
+        Claim::NothingToDo => panic!("the run was not claimable"),
+    }
+}
+
+#[tokio::test]
+async fn of_many_executors_one_claims() {
+    let stack = TestStack::start().await;
+    let run = stack.run().await;
+    let claims = (0..50).map(|_| claim::<Run>(&stack.tables, run.run_id));
+    let won = futures::future::try_join_all(claims).await.unwrap().into_iter().filter(|claim| matches!(claim, Claim::Won(_))).count();
+    assert_eq!(won, 1);
+    let stored = stack.runs.get(run.run_id).await.unwrap().unwrap();
+    assert_eq!((stored.status, stored.execution.fence, stored.execution.attempt), (RunStatus::Running, 1, 1));
+    assert!(stored.execution.due_at.is_some() && stored.started.is_some());
+}
+
+#[tokio::test]
+async fn a_replaced_owner_can_change_nothing() {
+    let stack = TestStack::start().await;
+    let run = stack.run().await;
+    let (old, record) = won(&stack, &run).await;
+    old.commit(5).await.unwrap();
+    old.give_back(&record).await.unwrap();
+    assert!(matches!(old.heartbeat().await, Err(LeaseError::Lost)), "a given back run has no owner");
+
+    let (new, record) = won(&stack, &run).await;
+    assert_eq!((new.fence(), new.first_id(), record.execution.attempt), (2, 6, 2));
+    assert!(matches!(old.heartbeat().await, Err(LeaseError::Lost)));
+    assert!(matches!(old.commit(9).await, Err(LeaseError::Lost)));
+    assert!(matches!(stack.runs.finish(&old, &record, 9, outcome(RunStatus::Succeeded)).await, Err(LeaseError::Lost)));
+    assert!(matches!(old.give_back(&record).await, Err(LeaseError::Lost)));
+
+    let finished = stack.runs.finish(&new, &record, 5, outcome(RunStatus::Failed)).await.unwrap();
+    assert_eq!((finished.status, finished.execution.last_event_id), (RunStatus::Failed, 6));
+    assert_eq!(finished.execution.due_at, None);
+    assert!(matches!(claim::<Run>(&stack.tables, run.run_id).await.unwrap(), Claim::NothingToDo), "a finished run is final");
+}
+
+#[tokio::test]
+async fn repeated_writes_of_the_owner_are_harmless() {
+    let stack = TestStack::start().await;
+    let run = stack.run().await;
+    let (lease, record) = won(&stack, &run).await;
+    lease.commit(4).await.unwrap();
+    lease.commit(4).await.unwrap();
+    lease.commit(3).await.unwrap();
+    let first = stack.runs.finish(&lease, &record, 4, outcome(RunStatus::Succeeded)).await.unwrap();
+    let again = stack.runs.finish(&lease, &record, 4, outcome(RunStatus::Succeeded)).await.unwrap();
+    assert_eq!(first, again);
+    assert_eq!(first.completed_event().unwrap().id, 5);
+}
+
+#[tokio::test]
+async fn a_heartbeat_renews_and_tells_of_a_cancel_request() {
+    let stack = TestStack::start().await;
+    let run = stack.run().await;
+    let (lease, record) = won(&stack, &run).await;
+    assert!(!lease.heartbeat().await.unwrap().cancel_requested);
+    lease.note("cancel_requested", true).await.unwrap();
+    assert!(lease.heartbeat().await.unwrap().cancel_requested);
+    let renewed = stack.runs.get(run.run_id).await.unwrap().unwrap();
+    assert!(renewed.execution.lease_expires_at >= record.execution.lease_expires_at);
+}
+
+#[tokio::test]
+async fn claiming_nothing_is_nothing_to_do() {
+    let stack = TestStack::start().await;
+    assert!(matches!(claim::<Run>(&stack.tables, ade_core::id::RunId::generate()).await.unwrap(), Claim::NothingToDo));
+}

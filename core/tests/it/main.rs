@@ -1,0 +1,9 @@
+//! The core against embedded AWS: real `DynamoDB` and S3 protocols, in this process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod builds;
+mod eventlog;
+mod events;
+mod lease;
+mod runs;
+mod stack;
