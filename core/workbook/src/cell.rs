@@ -42,11 +42,7 @@ impl Cell {
     /// A number as Excel stores it: integral values are integers.
     pub fn number(value: f64) -> Self {
         // 2^63 is exact in f64; everything below it in magnitude converts without loss of the integral part.
-        if value.fract() == 0.0 && value.abs() < 9_223_372_036_854_775_808.0 {
-            Self::Int(value as i64)
-        } else {
-            Self::Float(value)
-        }
+        if value.fract() == 0.0 && value.abs() < 9_223_372_036_854_775_808.0 { Self::Int(value as i64) } else { Self::Float(value) }
     }
 }
 
@@ -123,7 +119,7 @@ fn from_serial(serial: ExcelDateTime) -> Raw<'static> {
         EPOCH_1900_DAYS
     };
     let micros = (day + epoch) * MICROS_PER_DAY + millis * 1000;
-    if micros < FIRST_DAY * MICROS_PER_DAY || micros >= END_DAY * MICROS_PER_DAY {
+    if !(FIRST_DAY * MICROS_PER_DAY..END_DAY * MICROS_PER_DAY).contains(&micros) {
         return Raw::Text("#VALUE!");
     }
     Raw::Cell(Cell::DateTime(micros))
@@ -218,7 +214,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use calamine::{ExcelDateTimeType, ExcelDateTime};
+    use calamine::{ExcelDateTime, ExcelDateTimeType};
 
     use super::{Cell, MICROS_PER_DAY, Raw, from_serial, parse_iso};
 

@@ -1,6 +1,9 @@
 //! The zip and compound-file containers around workbooks: what they hold and how far they may expand.
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::{
+    borrow::Cow,
+    io::{self, BufReader, Read, Seek, SeekFrom},
+};
 
 use quick_xml::{Reader, events::Event};
 use zip::ZipArchive;
@@ -28,7 +31,7 @@ pub(crate) fn zip_kind(source: &mut (impl Read + Seek)) -> Option<Kind> {
 /// The full name of a part. Careless writers name parts in any case and with either slash.
 fn part_name<R: Read + Seek>(archive: &ZipArchive<R>, part: &str) -> Option<String> {
     let is_part = |name: &str| name.rsplit(['/', '\\']).next().is_some_and(|last| last.eq_ignore_ascii_case(part));
-    archive.file_names().flatten().find(|name| is_part(name)).map(|name| name.into_owned())
+    archive.file_names().flatten().find(|name| is_part(name)).map(Cow::into_owned)
 }
 
 /// Whether a compound file wraps an encrypted Office package ([MS-OFFCRYPTO] 2.3.4): its directory names the stream.

@@ -68,12 +68,7 @@ pub struct Delimited {
 }
 
 /// Reads a whole text into a grid.
-pub(crate) fn read(
-    bytes: &[u8],
-    options: DelimitedOptions,
-    limits: &Limits,
-    caps: ScanCaps,
-) -> Result<(Grid, Delimited), OpenError> {
+pub(crate) fn read(bytes: &[u8], options: DelimitedOptions, limits: &Limits, caps: ScanCaps) -> Result<(Grid, Delimited), OpenError> {
     let (text, encoding) = decode(bytes, options)?;
     let delimiter = if options.detect { detect_delimiter(&text) } else { b',' };
     let mut builder = GridBuilder::new(limits, caps);
@@ -127,9 +122,7 @@ fn decode(bytes: &[u8], options: DelimitedOptions) -> Result<(Cow<'_, str>, Enco
 }
 
 fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, OpenError> {
-    std::str::from_utf8(bytes)
-        .map(Cow::Borrowed)
-        .map_err(|error| OpenError::Encoding { expected: "UTF-8", offset: error.valid_up_to() })
+    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| OpenError::Encoding { expected: "UTF-8", offset: error.valid_up_to() })
 }
 
 /// UTF-16 without a byte order mark: Latin text has a zero in every other byte, always on the same side.
@@ -193,7 +186,10 @@ impl Shapes {
 
     /// The most common number of fields (the larger on a tie) and how many records have it.
     fn common(&self) -> (usize, usize) {
-        self.counts.iter().max_by_key(|(fields, (records, _))| (*records, **fields)).map_or((0, 0), |(fields, (records, _))| (*fields, *records))
+        self.counts
+            .iter()
+            .max_by_key(|(fields, (records, _))| (*records, **fields))
+            .map_or((0, 0), |(fields, (records, _))| (*fields, *records))
     }
 
     fn ragged(&self) -> (usize, Option<usize>) {

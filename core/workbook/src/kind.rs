@@ -19,7 +19,7 @@ pub enum Kind {
     Xlsb,
     /// Excel 97–2003 (`.xls`).
     Xls,
-    /// OpenDocument (`.ods`).
+    /// `OpenDocument` (`.ods`).
     Ods,
     /// Delimited text (`.csv`, `.tsv`).
     Delimited,
@@ -80,7 +80,9 @@ pub(crate) fn detect(source: &mut (impl Read + Seek), file_name: &str) -> Result
         (_, Content::Cfb) => Err(mismatch("an Excel 97–2003 workbook or another old Office document")),
         (_, Content::Workbook(found)) => Err(mismatch(&format!("a workbook of kind {found}"))),
         (Kind::Delimited | Kind::Xls, Content::OtherZip) => Err(mismatch("a zip archive")),
-        (_, Content::OtherZip) => Err(OpenError::Corrupt { kind: claimed, reason: "no workbook was found in its zip container".to_owned() }),
+        (_, Content::OtherZip) => {
+            Err(OpenError::Corrupt { kind: claimed, reason: "no workbook was found in its zip container".to_owned() })
+        }
         (_, Content::Text) => Err(mismatch("plain text")),
         (_, Content::Binary) => Err(mismatch("binary data of an unknown kind")),
     }

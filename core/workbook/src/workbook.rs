@@ -8,8 +8,7 @@ use std::{
 use calamine::{Ods, OdsError, Reader, SheetType, SheetVisible, Xls, XlsError, Xlsb, XlsbError, Xlsx, XlsxError};
 
 use crate::{
-    Delimited, DelimitedOptions, Grid, GridBuilder, Kind, Limits, OpenError, ScanCaps, cell, container, delimited,
-    guard::guard, kind,
+    Delimited, DelimitedOptions, Grid, GridBuilder, Kind, Limits, OpenError, ScanCaps, cell, container, delimited, guard::guard, kind,
 };
 
 /// Bytes to read from: a file, a buffer.

@@ -1,0 +1,235 @@
+"""The engine: one file through one config package.
+
+A run never raises for what is wrong with its input or its config: the result says what failed, the completion event and
+``artifact.json`` are written either way, and no output is left behind unless the run succeeded.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ade_engine.infrastructure.settings import Settings, SettingsError
+from ade_engine.models.errors import AdeEngineError, ConfigError, HookError, InputError
+from ade_engine.models.run import RunError, RunRequest, RunResult, RunStatus
+
+if TYPE_CHECKING:
+    from ade_engine.extensions.loader import ConfigPackage
+    from ade_engine.extensions.registry import Registry
+    from ade_engine.infrastructure.observability.logger import RunLogger
+    from ade_engine.pipeline.artifact import ConfigRecord
+    from ade_engine.pipeline.context import Finding
+    from ade_engine.pipeline.report import SheetRecord
+
+ARTIFACT_NAME = "artifact.json"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a run reads and writes."""
+
+    input_file: Path
+    output_file: Path
+    logs_dir: Path | None
+    logs_file: Path | None
+    artifact_file: Path | None
+
+    @classmethod
+    def of(cls, request: RunRequest, log_format: str) -> Plan:
+        """Paths of a request; a request that makes no sense is an ``InputError``."""
+        if request.input_file is None:
+            raise InputError("A run needs an input file")
+        input_file = Path(request.input_file)
+        if request.output_path is not None:
+            output_file = Path(request.output_path)
+            if output_file.suffix.lower() != ".xlsx":
+                raise InputError(f"The output must be an .xlsx file, not '{output_file.name}'")
+        else:
+            folder = Path(request.output_dir) if request.output_dir is not None else input_file.parent
+            output_file = folder / f"{input_file.stem}_normalized.xlsx"
+        if output_file.resolve() == input_file.resolve():
+            raise InputError("The output would overwrite the input")
+        logs_dir = Path(request.logs_dir) if request.logs_dir is not None else None
+        logs_file = Path(request.logs_path) if request.logs_path is not None else None
+        if logs_file is None and logs_dir is not None:
+            suffix = "engine_events.ndjson" if log_format == "ndjson" else "engine.log"
+            logs_file = logs_dir / f"{input_file.stem}_{suffix}"
+        artifact = Path(request.artifact_path) if request.artifact_path is not None else None
+        if artifact is None and logs_file is not None:
+            artifact = (logs_dir or logs_file.parent) / ARTIFACT_NAME
+        return cls(input_file, output_file, logs_dir or (logs_file.parent if logs_file else None), logs_file, artifact)
+
+
+class Engine:
+    """Runs requests with the given settings; without any, each config's own settings hold."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings
+
+    def run(self, request: RunRequest, logger: RunLogger | None = None) -> RunResult:
+        """Processes one file.
+
+        Raises ``InputError`` when the request itself makes no sense; everything else ends in the result.
+        """
+        started_at = datetime.now(UTC)
+        config_path = request.config_package or (self._settings or Settings()).config_package
+        root = Path(config_path).expanduser() if config_path is not None else None
+        settings_error: Exception | None = None
+        try:
+            settings = self._settings or Settings.load(root)
+        except SettingsError as error:
+            settings, settings_error = Settings.defaults(), error
+        plan = Plan.of(request, settings.log_format)
+        log = None
+        if logger is None:
+            from ade_engine.infrastructure.observability.logger import RunLog
+
+            log = RunLog(log_format=settings.log_format, level=settings.log_level, file=plan.logs_file)
+            logger = log.logger
+        try:
+            return _Run(request, plan, settings, settings_error, root, logger, started_at).execute()
+        finally:
+            if log is not None:
+                log.close()
+
+
+@dataclass
+class _Run:
+    request: RunRequest
+    plan: Plan
+    settings: Settings
+    settings_error: Exception | None
+    config_root: Path | None
+    logger: RunLogger
+    started_at: datetime
+    registry: Registry | None = None
+    config: ConfigRecord | None = None
+    package: ConfigPackage | None = None
+    sheets: list[SheetRecord] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def execute(self) -> RunResult:
+        error: RunError | None = None
+        try:
+            self._announce()
+            if self.settings_error is not None:
+                raise ConfigError(str(self.settings_error), stage="settings")
+            self._load_config()
+            self._process()
+        except Exception as failure:
+            error = self._explain(failure)
+            self.logger.debug("The run failed", exc_info=failure)
+        return self._finish(error)
+
+    def _announce(self) -> None:
+        plan = self.plan
+        self.logger.event(
+            "run.started",
+            f"Processing {plan.input_file.name}",
+            data={
+                "input_file": str(plan.input_file),
+                "config_package": str(self.config_root) if self.config_root else None,
+            },
+        )
+        self.logger.event(
+            "run.planned",
+            f"Output goes to {plan.output_file}",
+            data={
+                "output_file": str(plan.output_file),
+                "output_dir": str(plan.output_file.parent),
+                "logs_file": str(plan.logs_file) if plan.logs_file else None,
+                "logs_dir": str(plan.logs_dir) if plan.logs_dir else None,
+            },
+        )
+        self.logger.event("settings.effective", level=logging.DEBUG, data={"settings": self.settings.to_dict()})
+
+    def _load_config(self) -> None:
+        from ade_engine.extensions.loader import load, locate
+        from ade_engine.pipeline.artifact import ConfigRecord
+
+        if self.config_root is None:
+            raise ConfigError("No config package is given", stage="load_config")
+        self.package = locate(self.config_root)
+        self.config = ConfigRecord.of(self.package)
+        self.registry, modules = load(self.package)
+        self.logger.event(
+            "config.loaded",
+            f"Config {self.config.name}: {len(self.registry.fields)} fields",
+            data={
+                "config_package": str(self.package.directory),
+                "entrypoint": "auto-discovery",
+                "plugin_modules": modules,
+                "fields": list(self.registry.fields),
+                "settings": self.settings.to_dict(),
+            },
+        )
+
+    def _process(self) -> None:
+        from ade_engine.application.process import process
+        from ade_engine.pipeline.context import RunContext
+
+        assert self.registry is not None
+        run = RunContext(
+            settings=self.settings,
+            registry=self.registry,
+            logger=self.logger,
+            input_file=self.plan.input_file,
+            output_file=self.plan.output_file,
+            findings=self.findings,
+        )
+        process(run, self.request, self.sheets)
+
+    def _explain(self, failure: Exception) -> RunError:
+        """An exception as the run's error. Engine 1.9 knew stages for hooks only; its configs see what they always saw."""
+        from ade_engine.extensions.invoke import innermost_line
+
+        code = failure.code if isinstance(failure, AdeEngineError) else UNKNOWN + "_error"
+        stage = getattr(failure, "stage", None) or ("load_config" if self.registry is None else UNKNOWN)
+        if self.settings.engine < 2 and not isinstance(failure, HookError):
+            stage = UNKNOWN
+        message = str(failure) or type(failure).__name__
+        if not isinstance(failure, AdeEngineError):
+            line = innermost_line(failure)
+            if isinstance(failure, SyntaxError) and failure.filename:
+                line = f"{failure.filename}:{failure.lineno}"
+            message = f"{type(failure).__name__}: {message}" + (f" ({line})" if line else "")
+        return RunError(code, stage, message)
+
+    def _finish(self, error: RunError | None) -> RunResult:
+        from ade_engine.pipeline import artifact
+        from ade_engine.pipeline.report import Report
+
+        completed_at = datetime.now(UTC)
+        written = error is None and not self.request.dry_run
+        output = self.plan.output_file if written else None
+        report = Report(
+            input_file=self.plan.input_file,
+            started_at=self.started_at,
+            completed_at=completed_at,
+            error=error,
+            output_file=output,
+            fields=self.registry.fields if self.registry else {},
+            sheets=self.sheets,
+            findings=self.findings,
+            modern=self.settings.engine >= 2,
+        )
+        record = artifact.build(report, self.config, self.package.root if self.package else None)
+        if self.plan.artifact_file is not None:
+            artifact.write(self.plan.artifact_file, record)
+        message = f"{error.code}: {error.message}" if error else "The run succeeded"
+        level = logging.ERROR if error else logging.INFO
+        self.logger.event("run.completed", message, level=level, data=report.as_dict())
+        return RunResult(
+            status=RunStatus.FAILED if error else RunStatus.SUCCEEDED,
+            error=error,
+            output_path=output,
+            logs_dir=self.plan.logs_dir,
+            processed_file=self.plan.input_file.name,
+            started_at=self.started_at,
+            completed_at=completed_at,
+            artifact_path=self.plan.artifact_file,
+        )

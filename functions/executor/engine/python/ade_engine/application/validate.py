@@ -1,0 +1,161 @@
+"""``config validate``: whether a config package loads, and what it registers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ade_engine.extensions.invoke import Bound, innermost_line
+from ade_engine.extensions.loader import ConfigPackage, load, locate
+from ade_engine.models.errors import AdeEngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ade_engine.extensions.registry import Registration, Registry
+    from ade_engine.infrastructure.settings import Settings
+
+COMMON = ("settings", "metadata", "state", "input_file_name", "logger")
+ROW = (*COMMON, "sheet_name", "row_index", "row_values")
+ROW_BATCH = (*COMMON, "sheet_name", "rows")
+RULE = (*COMMON, "field_name", "table", "table_region", "table_index", "sheet_name")
+COLUMN = (
+    *RULE,
+    *("column", "column_sample", "column_sample_non_empty_values", "column_name", "column_index"),
+    *("column_header_original", "header_text"),
+)
+TABLE_HOOK = (*COMMON, "table", "source_sheet", "source_workbook", "source_region", "table_index")
+HOOKS = {
+    "on_workbook_start": (*COMMON, "source_workbook"),
+    "on_sheet_start": (*COMMON, "source_sheet", "source_workbook"),
+    "on_table_mapped": TABLE_HOOK,
+    "on_table_transformed": TABLE_HOOK,
+    "on_table_validated": TABLE_HOOK,
+    "on_table_written": (
+        *COMMON,
+        *("write_table", "output_sheet", "output_workbook", "output_region", "table_index", "table_result"),
+    ),
+    "on_sheet_end": (*COMMON, "output_sheet", "output_workbook", "tables"),
+    "on_workbook_before_save": (*COMMON, "output_workbook"),
+}
+"""Keywords that each kind of callable may declare."""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Something that is wrong with a config package."""
+
+    code: str
+    message: str
+    path: str | None = None
+    """File within the project."""
+    line: int | None = None
+    severity: str = "error"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "line": self.line,
+            "code": self.code,
+            "message": self.message,
+            "severity": self.severity,
+        }
+
+
+def validate(root: Path, settings: Settings) -> bool:
+    """Checks a package and prints what was found: counts on stdout, issues on stderr; with ``ndjson`` each issue is a line
+    ``engine.config.issue`` and the whole ends with ``engine.config.validated``."""
+    from ade_engine.infrastructure.observability.logger import RunLog
+
+    issues: list[Issue] = []
+    package: ConfigPackage | None = None
+    counts: dict[str, int] = {}
+    try:
+        package = locate(root)
+        registry, _ = load(package)
+        counts = _counts(registry)
+        issues += _signatures(registry, package.root)
+        if not registry.fields:
+            issues.append(Issue("no_fields", "The config registers no fields", severity="warning"))
+    except Exception as error:
+        issues.append(_issue(error, package.root if package else root))
+    valid = not any(issue.severity == "error" for issue in issues)
+
+    if settings.log_format == "ndjson":
+        log = RunLog(log_format="ndjson", level=min(settings.log_level, 20), file=None)
+        for issue in issues:
+            log.logger.event("config.issue", issue.message, level=40, data=issue.as_dict())
+        log.logger.event(
+            "config.validated",
+            "The config is valid" if valid else "The config is invalid",
+            data={"valid": valid, "counts": counts, "issues": [issue.as_dict() for issue in issues]},
+        )
+    else:
+        for issue in issues:
+            place = f"{issue.path}:{issue.line}: " if issue.path else ""
+            print(f"{issue.severity}: {place}{issue.message}", file=sys.stderr)
+    if package is not None:
+        print(f"Config package: {package.directory}")
+    for name, count in counts.items():
+        print(f"{name}: {count}")
+    return valid
+
+
+def _counts(registry: Registry) -> dict[str, int]:
+    return {
+        "fields": len(registry.fields),
+        "row_detectors": len(registry.row_detectors),
+        "column_detectors": len(registry.column_detectors),
+        "column_transforms": len(registry.column_transforms),
+        "column_validators": len(registry.column_validators),
+        "hooks": sum(len(hooks) for hooks in registry.hooks.values()),
+    }
+
+
+def _signatures(registry: Registry, root: Path) -> Iterator[Issue]:
+    """Parameters that no call provides."""
+    for registration, available in _calls(registry):
+        try:
+            Bound(registration, available)
+        except (AdeEngineError, ValueError) as error:
+            path, line = _split(registration.location, root)
+            yield Issue("unknown_parameter", str(error), path, line)
+
+
+def _calls(registry: Registry) -> Iterator[tuple[Registration, tuple[str, ...]]]:
+    for registration in registry.row_detectors:
+        yield registration, ROW_BATCH if registration.batch else ROW
+    for registration in registry.column_detectors:
+        yield registration, COLUMN
+    for registration in (*registry.column_transforms, *registry.column_validators):
+        yield registration, RULE
+    for hook, registrations in registry.hooks.items():
+        for registration in registrations:
+            yield registration, HOOKS[hook]
+
+
+def _issue(error: Exception, root: Path) -> Issue:
+    if isinstance(error, SyntaxError):
+        path, _ = _split(f"{error.filename}:{error.lineno}", root)
+        return Issue("syntax_error", error.msg, path, error.lineno)
+    path, line = _split(innermost_line(error), root)
+    if isinstance(error, AdeEngineError):
+        return Issue(error.code, str(error), path, line)
+    if isinstance(error, ImportError):
+        return Issue("import_error", str(error), path, line)
+    return Issue("load_error", f"{type(error).__name__}: {error}", path, line)
+
+
+def _split(location: str | None, root: Path) -> tuple[str | None, int | None]:
+    if location is None:
+        return None, None
+    name, _, line = location.rpartition(":")
+    path = Path(name)
+    try:
+        shown = path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        shown = path.name
+    return shown, int(line) if line.isdigit() else None

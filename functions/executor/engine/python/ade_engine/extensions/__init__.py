@@ -1,0 +1,1 @@
+"""Config packages: finding, loading and calling them."""

@@ -1,0 +1,214 @@
+"""The engine's settings.
+
+Lowest to highest: ``./settings.toml``, ``settings.toml`` of the config's project, ``./.env``, environment variables
+``ADE_ENGINE_<KEY>``, and what code says explicitly. Unknown keys are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+ENV_PREFIX = "ADE_ENGINE_"
+LEGACY_LOG_LEVEL = "ADE_LOG_LEVEL"
+
+
+class SettingsError(ValueError):
+    """A setting has a value that it can't have."""
+
+
+@dataclass(init=False)
+class Settings:
+    """Every setting, with its default."""
+
+    config_package: str | None = None
+    """Config package to use when none is given."""
+    engine: int = 1
+    """Generation of behaviour: 1 keeps engine 1.9's, 2 has everything that came after."""
+    remove_unmapped_columns: bool = False
+    """Drop columns that are not fields from the output."""
+    write_diagnostics_columns: bool = False
+    """Keep ``__ade_*`` columns in the output."""
+    write_formulas: bool = False
+    """Let texts that transforms make and that start with "=" be formulas."""
+    mapping_tie_resolution: str = "leftmost"
+    """When several columns want a field: ``leftmost`` or ``leave_unmapped``."""
+    sort_tables_by_mapping_ratio: bool = False
+    """Order the tables of a sheet by how many of their columns are mapped."""
+    merge_tables_in_sheet: bool = False
+    """Union the tables of a sheet into one."""
+    merge_stacked_headers: bool = True
+    """Join header rows that follow each other into one header."""
+    detector_column_sample_size: int = 100
+    """How many values of a column detectors get as a sample."""
+    max_empty_rows_run: int | None = 1000
+    """Stop reading a sheet after this many empty rows in a row."""
+    max_empty_cols_run: int | None = 500
+    """Cut a row at a gap of this many empty cells."""
+    max_file_bytes: int = 1 << 30
+    """Largest input file."""
+    max_expanded_bytes: int = 4 << 30
+    """Largest size of a workbook's parts, decompressed."""
+    max_cells: int = 50_000_000
+    """Most cells of a sheet."""
+    supported_file_extensions: tuple[str, ...] = (".xlsx", ".xlsm", ".xls", ".csv")
+    """What ``process batch`` looks for."""
+    log_format: str = "text"
+    """``text`` or ``ndjson``."""
+    log_level: int = logging.INFO
+    """Least severe level that is logged."""
+
+    def __init__(self, **explicit: Any) -> None:
+        self._assign(_layers(None), explicit)
+
+    @classmethod
+    def load(cls, config_root: Path | None, **explicit: Any) -> Settings:
+        """Settings as they hold for a config package (the directory that was given, not the package in it)."""
+        settings = cls.__new__(cls)
+        settings._assign(_layers(config_root), explicit)
+        return settings
+
+    @classmethod
+    def defaults(cls) -> Settings:
+        """Settings that no file and no environment has touched."""
+        settings = cls.__new__(cls)
+        settings._assign([], {})
+        return settings
+
+    def _assign(self, layers: list[Mapping[str, Any]], explicit: Mapping[str, Any]) -> None:
+        for setting in fields(self):
+            value = setting.default
+            assert value is not MISSING
+            for layer in (*layers, explicit):
+                if setting.name in layer:
+                    value = _checked(setting.name, layer[setting.name])
+            setattr(self, setting.name, value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as plain values."""
+        values = asdict(self)
+        values["supported_file_extensions"] = list(self.supported_file_extensions)
+        return values
+
+    model_dump = to_dict
+
+
+def _layers(config_root: Path | None) -> list[Mapping[str, Any]]:
+    layers: list[Mapping[str, Any]] = [_toml(Path("settings.toml"))]
+    if config_root is not None:
+        layers.append(_toml(config_root / "settings.toml"))
+    layers.append(_environment(_dotenv(Path(".env"))))
+    layers.append(_environment(os.environ))
+    return layers
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path.name} is not valid TOML: {error}") from error
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    found = {}
+    for line in lines:
+        name, separator, value = line.strip().removeprefix("export ").partition("=")
+        if separator and not name.startswith("#"):
+            found[name.strip()] = value.strip().strip("'\"")
+    return found
+
+
+def _environment(variables: Mapping[str, str]) -> dict[str, Any]:
+    names = {name.upper(): value for name, value in variables.items() if name.upper().startswith("ADE_")}
+    found = {
+        setting.name: _parsed(setting.name, names[ENV_PREFIX + setting.name.upper()])
+        for setting in fields(Settings)
+        if ENV_PREFIX + setting.name.upper() in names
+    }
+    if LEGACY_LOG_LEVEL in names:
+        found.setdefault("log_level", names[LEGACY_LOG_LEVEL])
+    return found
+
+
+def _parsed(name: str, text: str) -> Any:
+    """An environment variable's text as the value that TOML would have given."""
+    if name == "supported_file_extensions":
+        if text.lstrip().startswith("["):
+            try:
+                return json.loads(text)
+            except ValueError as error:
+                raise SettingsError(f"{ENV_PREFIX}{name.upper()} is not a JSON array: {error}") from error
+        return [part.strip() for part in text.split(",") if part.strip()]
+    lowered = text.strip().lower()
+    if lowered in {"", "none", "null"} and name in _OPTIONAL:
+        return None
+    if name in _BOOLEANS and lowered in _TRUE | _FALSE:
+        return lowered in _TRUE
+    if name in _MINIMA:
+        try:
+            return int(lowered)
+        except ValueError:
+            return text
+    return text
+
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+_OPTIONAL = {"config_package", "max_empty_rows_run", "max_empty_cols_run"}
+_BOOLEANS = {setting.name for setting in fields(Settings) if setting.type == "bool"}
+_MINIMA = {setting.name: 1 for setting in fields(Settings) if str(setting.type).startswith("int")} | {"log_level": 0}
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "engine": (1, 2),
+    "mapping_tie_resolution": ("leftmost", "leave_unmapped"),
+    "log_format": ("text", "ndjson"),
+}
+
+
+def level_number(value: Any) -> int:
+    """A log level from its number or name."""
+    if isinstance(value, str):
+        number = logging.getLevelNamesMapping().get(value.strip().upper())
+        if number is None and value.strip().isdigit():
+            number = int(value)
+        if number is None:
+            raise SettingsError(f"log_level must be a level's name or number, not {value!r}")
+        return number
+    return int(value)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name == "log_level":
+        return level_number(value)
+    if name == "supported_file_extensions":
+        return _extensions(value)
+    if value is None and name in _OPTIONAL:
+        return None
+    if name in _BOOLEANS and not isinstance(value, bool):
+        raise SettingsError(f"{name} must be true or false, not {value!r}")
+    if name in _MINIMA and (isinstance(value, bool) or not isinstance(value, int) or value < _MINIMA[name]):
+        raise SettingsError(f"{name} must be a whole number of at least {_MINIMA[name]}, not {value!r}")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        allowed = ", ".join(str(choice) for choice in _CHOICES[name])
+        raise SettingsError(f"{name} must be one of {allowed}, not {value!r}")
+    return str(value) if name == "config_package" else value
+
+
+def _extensions(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(part, str) for part in value):
+        raise SettingsError(f"supported_file_extensions must be a list of texts, not {value!r}")
+    return tuple(part.lower() if part.startswith(".") else f".{part.lower()}" for part in value)

@@ -1,0 +1,61 @@
+"""Calling hooks."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ade_engine.extensions.invoke import Bound
+from ade_engine.models.errors import HookError
+
+if TYPE_CHECKING:
+    from ade_engine.models.extension import HookName
+    from ade_engine.pipeline.context import RunContext
+
+
+def notify(run: RunContext, hook: HookName, context: dict[str, Any]) -> None:
+    """Calls hooks that return nothing."""
+    for bound, answer in _calls(run, hook, context):
+        if answer is not None:
+            raise HookError(f"{bound.describe()} must return None, not {type(answer).__name__}", stage=hook.value)
+
+
+def refine(run: RunContext, hook: HookName, table: pl.DataFrame, context: dict[str, Any]) -> pl.DataFrame:
+    """Calls hooks that may return another table; each sees what the one before returned."""
+    context = {**context, "table": table}
+    for bound, answer in _calls(run, hook, context):
+        if isinstance(answer, pl.DataFrame):
+            context["table"] = answer
+        elif answer is not None:
+            kind = type(answer).__name__
+            raise HookError(f"{bound.describe()} must return a polars DataFrame or None, not {kind}", stage=hook.value)
+    return context["table"]
+
+
+def _calls(run: RunContext, hook: HookName, context: dict[str, Any]) -> Any:
+    for registration in run.registry.hooks[hook.value]:
+        place = _place(context)
+        names = {"hook_name": registration.name, "hook": hook.value}
+        try:
+            bound = Bound(registration, context)
+            run.logger.event("hook.start", level=logging.DEBUG, data={**names, **place})
+            answer = bound(context)
+        except HookError:
+            raise
+        except Exception as error:
+            message = bound.failure(error) if "bound" in locals() else str(error)
+            raise HookError(f"Hook {hook.value} failed: {message}", stage=hook.value) from error
+        run.logger.event("hook.end", level=logging.DEBUG, data={**names, **place})
+        yield bound, answer
+
+
+def _place(context: dict[str, Any]) -> dict[str, Any]:
+    region = context.get("source_region") or context.get("output_region")
+    sheet = context.get("source_sheet") or context.get("output_sheet")
+    return {
+        "table_index": context.get("table_index"),
+        "table_region": region.a1 if region is not None else None,
+        "sheet_name": sheet.title if sheet is not None else None,
+    }

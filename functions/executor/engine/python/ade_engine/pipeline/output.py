@@ -1,0 +1,295 @@
+"""The output workbook.
+
+Tables are written natively, sheet by sheet, as they come. When hooks may look at the output, tables are kept instead;
+the first hook that touches the workbook gets it rebuilt in openpyxl, and from then on openpyxl writes and saves it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ade_engine._native import Writer
+from ade_engine.models.extension import HookName
+from ade_engine.models.table import TableRegion, column_letter
+from ade_engine.pipeline.proxies import Lazy
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+    from ade_engine.pipeline.context import RunContext
+
+MAX_ROWS = 1_048_576
+MAX_TITLE_LENGTH = 31
+INVALID_IN_TITLE = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
+RESERVED_TITLES = {"history"}
+MAX_EXACT_INT = 1 << 53
+OUTPUT_HOOKS = (HookName.ON_TABLE_WRITTEN, HookName.ON_SHEET_END, HookName.ON_WORKBOOK_BEFORE_SAVE)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of a table that are together on one sheet. Rows count from 1."""
+
+    title: str
+    header_row: int
+    first: int
+    """The table's row (from 0) that is right under the header."""
+    count: int
+
+
+@dataclass
+class Placement:
+    """Where a table was written."""
+
+    pieces: list[Piece]
+    width: int
+
+    @property
+    def region(self) -> TableRegion:
+        """The rectangle on the first sheet."""
+        piece = self.pieces[0]
+        return TableRegion(piece.header_row, 1, piece.header_row + piece.count, max(self.width, 1))
+
+    @property
+    def title(self) -> str:
+        return self.pieces[0].title
+
+    def shifted(self, start: int) -> Placement:
+        """The same place for rows that start further down in the table."""
+        return Placement([replace(piece, first=piece.first - start) for piece in self.pieces], self.width)
+
+    def cell(self, row: int, column: int) -> str:
+        """``Sheet!A1`` of a table's row and column, both from 0."""
+        piece = next(piece for piece in reversed(self.pieces) if piece.first <= row)
+        return f"{piece.title}!{column_letter(column + 1)}{piece.header_row + 1 + row - piece.first}"
+
+
+@dataclass
+class _Block:
+    title: str
+    row: int
+    frame: pl.DataFrame
+    formulas: set[int]
+    plain: set[str]
+
+
+@dataclass
+class _Sheet:
+    title: str
+    next_row: int = 0
+    width: int = 0
+    blocks: list[_Block] = field(default_factory=list)
+
+
+def valid_title(wanted: str, taken: set[str]) -> str:
+    """A title that Excel takes and no other sheet has."""
+    title = INVALID_IN_TITLE.sub("_", wanted).strip().strip("'")[:MAX_TITLE_LENGTH].strip().strip("'") or "Sheet"
+    if title.lower() in RESERVED_TITLES:
+        title = f"{title}_"
+    unique, number = title, 2
+    while unique.lower() in taken:
+        suffix = f" ({number})"
+        unique = f"{title[: MAX_TITLE_LENGTH - len(suffix)].rstrip()}{suffix}"
+        number += 1
+    return unique
+
+
+class OutputBook:
+    """Takes tables in order and becomes a file."""
+
+    def __init__(self, run: RunContext, path: Path, *, dry_run: bool) -> None:
+        self._run = run
+        self._path = path
+        self._dry_run = dry_run
+        self._keep = any(run.registry.hooks[hook.value] for hook in OUTPUT_HOOKS)
+        self._titles: set[str] = set()
+        self._sheets: list[_Sheet] = []
+        self._real: Workbook | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._writer: Writer | None = None
+        self.proxy = Lazy(self._workbook, {"sheetnames": lambda: [sheet.title for sheet in self._sheets]})
+
+    def start_sheet(self, name: str) -> str:
+        """Starts a sheet; its title is valid and unique, whatever the name."""
+        title = valid_title(name, self._titles)
+        if title != name:
+            self._run.find(
+                "sheet_renamed", f"Sheet '{name}' is called '{title}' in the output", sheet_name=name, title=title
+            )
+        self._titles.add(title.lower())
+        self._sheets.append(_Sheet(title))
+        if self._real is not None:
+            self._real.create_sheet(title)
+        elif not self._keep and not self._dry_run:
+            self._native().start_sheet(title)
+        return title
+
+    def sheet_proxy(self) -> Lazy:
+        """The sheet that is being written, as hooks see it."""
+        sheet = self._sheets[-1]
+        known = {
+            "title": lambda: sheet.title,
+            "max_row": lambda: max(sheet.next_row - 1, 1),
+            "max_column": lambda: max(sheet.width, 1),
+            "min_row": lambda: 1,
+            "min_column": lambda: 1,
+            "sheet_state": lambda: "visible",
+            "dimensions": lambda: f"A1:{column_letter(max(sheet.width, 1))}{max(sheet.next_row - 1, 1)}",
+        }
+        return Lazy(lambda: self._workbook()[sheet.title], known)
+
+    def write(self, table: pl.DataFrame, formulas: set[int], plain: set[str]) -> Placement:
+        """Writes a table under what is on the sheet, one blank row between; rows that do not fit go on to a next sheet."""
+        frame = writable(table)
+        pieces = []
+        first = 0
+        while True:
+            sheet = self._sheets[-1]
+            self._catch_up(sheet)
+            room = MAX_ROWS - sheet.next_row - 1
+            count = min(frame.height - first, max(room, 0))
+            if room > 0:
+                block = _Block(sheet.title, sheet.next_row, frame.slice(first, count), formulas, plain)
+                pieces.append(Piece(sheet.title, sheet.next_row + 1, first, count))
+                self._put(sheet, block)
+                first += count
+            if first >= frame.height and pieces:
+                return Placement(pieces, frame.width)
+            title = self.start_sheet(sheet.title)
+            self._run.find(
+                "sheet_continued", f"Rows that did not fit on '{sheet.title}' go on on '{title}'", title=title
+            )
+
+    def _catch_up(self, sheet: _Sheet) -> None:
+        """Hooks may have added rows to a sheet of openpyxl's."""
+        if self._real is not None and sheet.title in self._real.sheetnames:
+            used = self._real[sheet.title].max_row
+            if used >= sheet.next_row > 0:
+                sheet.next_row = used + 1
+
+    def _put(self, sheet: _Sheet, block: _Block) -> None:
+        sheet.next_row = block.row + 1 + block.frame.height + 1
+        sheet.width = max(sheet.width, block.frame.width)
+        if self._real is not None:
+            _write_openpyxl(self._real[sheet.title], block)
+        elif self._keep:
+            sheet.blocks.append(block)
+        elif not self._dry_run:
+            self._write_native(block)
+
+    def save(self) -> None:
+        """Writes the file, whole or not at all."""
+        if self._dry_run:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
+        try:
+            if self._real is not None:
+                self._real.save(draft)
+            else:
+                for sheet in self._sheets if self._keep else ():
+                    self._native().start_sheet(sheet.title)
+                    for block in sheet.blocks:
+                        self._write_native(block)
+                self._native().save(draft)
+            os.replace(draft, self._path)
+        finally:
+            draft.unlink(missing_ok=True)
+        truncated = self._writer.truncated_texts if self._writer else 0
+        if truncated:
+            self._run.find(
+                "text_truncated",
+                f"{truncated} texts are longer than a cell can hold (32,767 characters) and were cut",
+                severity="warning",
+                count=truncated,
+            )
+
+    def close(self) -> None:
+        """Removes what was kept on disk meanwhile."""
+        self._writer = None
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    def _native(self) -> Writer:
+        if self._writer is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="ade-write-")
+            self._writer = Writer(Path(self._scratch.name))
+        return self._writer
+
+    def _write_native(self, block: _Block) -> None:
+        writer = self._native()
+        writer.write_header(block.row, block.frame.columns)
+        if block.frame.height:
+            writer.write_rows(block.row + 1, block.frame, block.formulas, block.plain)
+
+    def _workbook(self) -> Workbook:
+        if self._real is None:
+            import openpyxl
+
+            self._real = openpyxl.Workbook()
+            self._real.remove(self._real.active)
+            for sheet in self._sheets:
+                real = self._real.create_sheet(sheet.title)
+                for block in sheet.blocks:
+                    _write_openpyxl(real, block)
+                sheet.blocks.clear()
+        return self._real
+
+
+def _write_openpyxl(sheet: Any, block: _Block) -> None:
+    for column, name in enumerate(block.frame.columns):
+        _set_text(sheet.cell(block.row + 1, column + 1), name)
+    for offset, values in enumerate(block.frame.iter_rows()):
+        for column, value in enumerate(values):
+            if value is None or value == "":
+                continue
+            cell = sheet.cell(block.row + 2 + offset, column + 1)
+            if not isinstance(value, str):
+                cell.value = value
+            elif column in block.formulas and value.startswith("=") and value.strip() not in block.plain:
+                cell.value = value
+            else:
+                _set_text(cell, value)
+
+
+def _set_text(cell: Any, text: str) -> None:
+    """Text as text: openpyxl would take a leading "=" for a formula, and refuses control characters."""
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)
+    cell.data_type = "s"
+
+
+def writable(table: pl.DataFrame) -> pl.DataFrame:
+    """The table in types that a cell can hold: integers and decimals as numbers, moments in microseconds without a zone,
+    everything else as text."""
+    columns = [_writable(column) for column in table.iter_columns()]
+    return (
+        pl.DataFrame(columns) if any(a is not b for a, b in zip(columns, table.iter_columns(), strict=True)) else table
+    )
+
+
+def _writable(column: pl.Series) -> pl.Series:
+    dtype = column.dtype
+    if dtype in (pl.Null, pl.Boolean, pl.Int64, pl.Float64, pl.String, pl.Date, pl.Time):
+        return column
+    if dtype.is_integer():
+        largest = max(abs(column.max() or 0), abs(column.min() or 0))
+        return column.cast(pl.Int64 if largest <= MAX_EXACT_INT else pl.String)
+    if dtype.is_float() or dtype.is_decimal():
+        return column.cast(pl.Float64)
+    if isinstance(dtype, pl.Datetime):
+        return column.dt.replace_time_zone(None).cast(pl.Datetime("us"))
+    if isinstance(dtype, pl.Duration):
+        return column.cast(pl.Duration("us"))
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        return column.cast(pl.String)
+    texts = [None if value is None else str(value) for value in column.to_list()]
+    return pl.Series(column.name, texts, dtype=pl.String)

@@ -1,0 +1,311 @@
+"""Where the tables of a sheet are.
+
+Two generations share one vocabulary. The first follows engine 1.9: one pass over the kinds of rows, tables start at
+column A, everything below a header is data until the next header. The second trims tables to the columns they use,
+leaves blank rows, notes and footers out of the data, and splits tables that stand side by side. In both, rows above the
+first header are never dropped in silence: what looks like a table stays one, and the rest is named in a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ade_engine.models.table import TableRegion
+
+if TYPE_CHECKING:
+    from ade_engine._native import Sheet
+    from ade_engine.pipeline.context import RunContext
+    from ade_engine.pipeline.rows import RowKinds
+
+HEADER = "header"
+DATA = "data"
+NAMED_ROWS = 50
+PEEKED_ROWS = 50
+
+
+@dataclass
+class Block:
+    """A table's rows (from 0) and columns (from 0, end exclusive)."""
+
+    header_rows: list[int]
+    first_data: int
+    end: int
+    """Row after the last."""
+    inferred: bool
+    first_column: int = 0
+    last_column: int = 0
+    skipped: set[int] = field(default_factory=set)
+    """Rows between the first and the last that are not data."""
+
+    @property
+    def region(self) -> TableRegion:
+        return TableRegion(
+            min_row=self.header_rows[0] + 1,
+            min_col=self.first_column + 1,
+            max_row=max(self.end, self.header_rows[-1] + 1),
+            max_col=max(self.last_column, self.first_column + 1),
+            header_row_count=len(self.header_rows),
+        )
+
+    @property
+    def data_ranges(self) -> list[tuple[int, int]]:
+        """Ranges of data rows, ends exclusive."""
+        ranges = []
+        start = self.first_data
+        for row in sorted(row for row in self.skipped if self.first_data <= row < self.end):
+            if row > start:
+                ranges.append((start, row))
+            start = row + 1
+        if start < self.end:
+            ranges.append((start, self.end))
+        return ranges
+
+
+def detect(run: RunContext, sheet: Sheet, rows: RowKinds, sheet_name: str) -> list[Block]:
+    """The tables of a sheet, in reading order."""
+    if run.modern:
+        return _Modern(run, sheet, rows, sheet_name).blocks()
+    return _Classic(run, sheet, rows, sheet_name).blocks()
+
+
+class _Detector:
+    def __init__(self, run: RunContext, sheet: Sheet, rows: RowKinds, sheet_name: str) -> None:
+        self.run = run
+        self.sheet = sheet
+        self.rows = rows
+        self.sheet_name = sheet_name
+        self.height = sheet.height
+        self.blank = set(sheet.blank_rows())
+        self.merge_headers = run.settings.merge_stacked_headers
+
+    def is_blank(self, row: int) -> bool:
+        return row in self.blank
+
+    def best_header(self, candidates: Iterable[int]) -> int | None:
+        """The row that is most like a header: highest score, or the first that is not blank when none scores."""
+        rows = [row for row in candidates if not self.is_blank(row)]
+        if not rows:
+            return None
+        best = max(rows, key=lambda row: (self.rows.header_scores[row], -row))
+        return best if self.rows.header_scores[best] > 0 else rows[0]
+
+    def looks_like_table(self, header: int, end: int) -> bool:
+        """Whether rows above the first recognised header are a table of their own: a row of at least two different
+        labels with at least one row of at least two values under it, and not lines of ``label: value``."""
+        labels = [value for value in self.sheet.row(header) if value is not None and str(value).strip()]
+        if len(labels) < 2 or len(set(map(str, labels))) < len(labels) or not all(isinstance(v, str) for v in labels):
+            return False
+        body = [self.sheet.row(row) for row in range(header + 1, min(end, header + 1 + PEEKED_ROWS))]
+        filled = [[v for v in values if v is not None and str(v).strip()] for values in body]
+        if any(str(values[0]).rstrip().endswith(":") for values in [labels, *filled] if values):
+            return False
+        return any(len(values) >= 2 for values in filled)
+
+    def keep_or_name(self, header: int, end: int) -> Block | None:
+        """Rows whose header was inferred and that a real header ends: a table of its own, or rows in a finding."""
+        if self.looks_like_table(header, end):
+            block = Block([header], header + 1, end, inferred=True)
+            self.run.find(
+                "header_inferred",
+                f"'{self.sheet_name}': no header was recognised for rows {header + 1} to {end}; "
+                f"row {header + 1} was taken as the header",
+                severity="warning",
+                sheet_name=self.sheet_name,
+                row=header + 1,
+            )
+            return block
+        self.name_rows(range(header, end), "rows_before_table", "above the table")
+        return None
+
+    def name_rows(self, rows: Iterable[int], code: str, why: str) -> None:
+        """A finding for rows that are left out."""
+        named = [row + 1 for row in rows if not self.is_blank(row)]
+        if not named:
+            return
+        shown = ", ".join(map(str, named[:NAMED_ROWS])) + (", …" if len(named) > NAMED_ROWS else "")
+        plural = "s" if len(named) > 1 else ""
+        self.run.find(
+            code,
+            f"'{self.sheet_name}': {len(named)} row{plural} {why} not taken as data: {shown}",
+            count=len(named),
+            sheet_name=self.sheet_name,
+            rows=named,
+        )
+
+
+class _Classic(_Detector):
+    """Engine 1.9's single pass."""
+
+    def blocks(self) -> list[Block]:
+        found: list[Block] = []
+        block: Block | None = None
+        for row, kind in enumerate(self.rows.kinds):
+            if kind == HEADER:
+                if block is None:
+                    block = Block([row], row + 1, row + 1, inferred=False)
+                elif block.inferred:
+                    kept = self.keep_or_name(block.header_rows[0], row)
+                    found += [kept] if kept else []
+                    block = Block([row], row + 1, row + 1, inferred=False)
+                elif self.merge_headers and row == block.first_data:
+                    block.header_rows.append(row)
+                    block.first_data = block.end = row + 1
+                else:
+                    found.append(block)
+                    block = Block([row], row + 1, row + 1, inferred=False)
+            elif block is not None:
+                block.end = row + 1
+            elif kind == DATA and row > 0:
+                header = row if self.is_blank(row - 1) else row - 1
+                block = Block([header], header + 1, row + 1, inferred=True)
+        if block is not None:
+            found.append(self._settle(block))
+        elif (header := self.best_header(range(self.height))) is not None:
+            found.append(self._fallback(header))
+        for block in found:
+            last = max(block.end, block.header_rows[-1] + 1)
+            block.last_column = self.sheet.max_width(block.header_rows[0], last)
+        return found
+
+    def _settle(self, block: Block) -> Block:
+        """An open table's header row stays as inferred; a blank one at the top of a sheet moves to the first row with values."""
+        if block.inferred and self.is_blank(block.header_rows[0]):
+            filled = next((row for row in range(block.header_rows[0], self.height) if not self.is_blank(row)), None)
+            if filled is not None:
+                return Block([filled], filled + 1, max(block.end, filled + 1), inferred=True)
+        return block
+
+    def _fallback(self, header: int) -> Block:
+        rows = [header]
+        while self.merge_headers and rows[-1] + 1 < self.height and self.rows.kinds[rows[-1] + 1] == HEADER:
+            rows.append(rows[-1] + 1)
+        return Block(rows, rows[-1] + 1, self.height, inferred=True)
+
+
+class _Modern(_Detector):
+    """Tables by headers, trimmed and split."""
+
+    def blocks(self) -> list[Block]:
+        bands = self._bands()
+        found = []
+        for band in bands:
+            found += self._split(self._trim(band))
+        return found
+
+    def _bands(self) -> list[Block]:
+        """Tables from header to header over whole rows; rows before the first header come first if they are a table."""
+        headers = self._header_groups()
+        if not headers:
+            header = self.best_header(row for row in range(self.height) if self.rows.kinds[row] in (HEADER, DATA, None))
+            if header is None:
+                header = self.best_header(range(self.height))
+            if header is None:
+                return []
+            self.name_rows(range(header), "rows_before_table", "above the table")
+            self.run.find(
+                "header_inferred",
+                f"'{self.sheet_name}': no header was recognised; row {header + 1} was taken as the header",
+                severity="warning",
+                sheet_name=self.sheet_name,
+                row=header + 1,
+            )
+            return [self._band([header], self.height, inferred=True)]
+        bands = self._above(headers[0][0])
+        for group, following in zip(headers, [*headers[1:], None], strict=True):
+            end = following[0] if following else self.height
+            bands.append(self._band(group, end, inferred=False))
+        return bands
+
+    def _header_groups(self) -> list[list[int]]:
+        groups: list[list[int]] = []
+        for row, kind in enumerate(self.rows.kinds):
+            if kind != HEADER or self.is_blank(row):
+                continue
+            if groups and self.merge_headers and groups[-1][-1] == row - 1:
+                groups[-1].append(row)
+            else:
+                groups.append([row])
+        return groups
+
+    def _above(self, end: int) -> list[Block]:
+        """What stands above the first header."""
+        data = [row for row in range(end) if self.rows.kinds[row] in (DATA, None) and not self.is_blank(row)]
+        if not data:
+            self.name_rows(range(end), "rows_before_table", "above the table")
+            return []
+        header = data[0]
+        self.name_rows(range(header), "rows_before_table", "above the table")
+        kept = self.keep_or_name(header, end)
+        return [self._band([header], end, inferred=True)] if kept else []
+
+    def _band(self, header_rows: list[int], end: int, *, inferred: bool) -> Block:
+        block = Block(header_rows, header_rows[-1] + 1, end, inferred=inferred)
+        notes: dict[str, list[int]] = {}
+        for row in range(block.first_data, end):
+            kind = self.rows.kinds[row]
+            if self.is_blank(row):
+                block.skipped.add(row)
+            elif kind not in (DATA, HEADER, None):
+                block.skipped.add(row)
+                notes.setdefault(kind, []).append(row)
+        for kind, rows in notes.items():
+            self.name_rows(rows, "rows_skipped", f"of kind '{kind}'")
+        return block
+
+    def _trim(self, block: Block) -> Block:
+        """Ends a table at its last data row and at the columns that it uses."""
+        while block.end > block.first_data and block.end - 1 in block.skipped:
+            block.end -= 1
+            block.skipped.discard(block.end)
+        used = self._used_columns(block)
+        block.first_column, block.last_column = (used[0][0], used[-1][1]) if used else (0, 1)
+        return block
+
+    def _rows_of(self, block: Block) -> Iterable[int]:
+        yield from block.header_rows
+        for start, end in block.data_ranges:
+            yield from range(start, end)
+
+    def _used_columns(self, block: Block) -> list[tuple[int, int]]:
+        """Columns that hold a value in some row, as ranges with at least one empty column between them."""
+        ranges = [(block.header_rows[0], block.header_rows[-1] + 1), *block.data_ranges]
+        _, counts = self.sheet.count(ranges, 0, self.sheet.width)
+        islands: list[tuple[int, int]] = []
+        for column, count in enumerate(counts):
+            if not count:
+                continue
+            if islands and islands[-1][1] == column:
+                islands[-1] = (islands[-1][0], column + 1)
+            else:
+                islands.append((column, column + 1))
+        return islands
+
+    def _split(self, block: Block) -> list[Block]:
+        """Tables side by side: columns parted by an empty one, each part with header cells of its own."""
+        islands = self._used_columns(block)
+        if len(islands) < 2 or not all(self._has_header(block, island) for island in islands):
+            return [block]
+        parts = []
+        for first, last in islands:
+            part = Block(
+                block.header_rows, block.first_data, block.end, block.inferred, first, last, set(block.skipped)
+            )
+            for start, end in block.data_ranges:
+                part.skipped.update(self.sheet.blank_rows_between(start, end, first, last))
+            while part.end > part.first_data and part.end - 1 in part.skipped:
+                part.end -= 1
+                part.skipped.discard(part.end)
+            parts.append(part)
+        return parts
+
+    def _has_header(self, block: Block, island: tuple[int, int]) -> bool:
+        """Whether a part has at least two header cells, all of them text."""
+        cells = [
+            value
+            for row in block.header_rows
+            for value in self.sheet.row(row)[island[0] : island[1]]
+            if value is not None and str(value).strip()
+        ]
+        return len(cells) >= 2 and all(isinstance(value, str) for value in cells)

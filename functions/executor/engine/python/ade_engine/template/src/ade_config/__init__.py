@@ -1,0 +1,1 @@
+"""Rules that turn our workbooks into clean ones."""

@@ -1,0 +1,1 @@
+"""Code that runs at set points of a run."""
