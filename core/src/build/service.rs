@@ -9,10 +9,10 @@ use ulid::Ulid;
 use super::model::{Archive, Build, BuildStatus};
 use crate::config::{Config, ConfigVersion, Configs, SnapshotError};
 use crate::eventlog::Failure;
-use crate::id::{BuildId, ConfigVersionId, InvalidId};
+use crate::id::{BuildId, ConfigId, ConfigVersionId, InvalidId};
 use crate::lease::{Executable as _, Execution, Lease, LeaseError};
-use crate::store::table::{BUILDS, CONFIGS};
-use crate::store::{SCHEMA, StoreError, Tables};
+use crate::store::table::{BUILDS, CONFIGS, ListError};
+use crate::store::{Page, PageRequest, SCHEMA, StoreError, Tables};
 use crate::time::Timestamp;
 
 /// Part of every fingerprint: raised when the same inputs are built differently.
@@ -151,6 +151,11 @@ impl Builds {
     /// Reads a build's record.
     pub async fn get(&self, id: BuildId) -> Result<Option<Build>, StoreError> {
         crate::lease::read(&self.tables, id).await
+    }
+
+    /// Lists a config's builds, newest first.
+    pub async fn list(&self, config: ConfigId, page: PageRequest) -> Result<Page<Build>, ListError> {
+        self.tables.list(&BUILDS, "by_config", &config.to_string(), page, |_: &Build| true).await
     }
 
     /// Finds the version that is meant; a draft becomes one.

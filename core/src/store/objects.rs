@@ -9,7 +9,7 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumMode;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -36,6 +36,8 @@ pub struct ObjectInfo {
     pub etag: String,
     /// The SHA-256 that S3 verified when it was uploaded, in hexadecimal, if it was uploaded with one.
     pub sha256: Option<String>,
+    /// Its media type, when it was asked for by itself.
+    pub content_type: Option<String>,
 }
 
 /// An object with its content.
@@ -84,13 +86,18 @@ impl Objects {
         answer.map(drop).map_err(|error| StoreError::from_sdk("PutObject", error))
     }
 
-    /// Uploads a file as an object, over an older one if there is one.
+    /// Uploads a file as an object, over an older one if there is one. S3 computes and keeps its SHA-256.
     pub async fn put_file(&self, key: &str, path: &Path, content_type: Option<&str>) -> Result<(), StoreError> {
         let body = ByteStream::from_path(path)
             .await
             .map_err(|error| StoreError::Unavailable { operation: "PutObject", message: error.to_string() })?;
         let request = self.client.put_object().bucket(&self.bucket).key(key).body(body).set_content_type(content_type.map(str::to_owned));
-        request.send().await.map(drop).map_err(|error| StoreError::from_sdk("PutObject", error))
+        request
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| StoreError::from_sdk("PutObject", error))
     }
 
     /// Opens an object; with `etag`, only that version of it ([`StoreError::Condition`] when it changed). `None` when there is none.
@@ -103,6 +110,7 @@ impl Objects {
                     byte_size: u64::try_from(output.content_length.unwrap_or_default()).unwrap_or_default(),
                     etag: output.e_tag.unwrap_or_default(),
                     sha256: None,
+                    content_type: output.content_type,
                 };
                 Ok(Some(Object { info, body: output.body }))
             }
@@ -141,6 +149,7 @@ impl Objects {
                 byte_size: u64::try_from(output.content_length.unwrap_or_default()).unwrap_or_default(),
                 etag: output.e_tag.unwrap_or_default(),
                 sha256: output.checksum_sha256.and_then(|sum| STANDARD.decode(sum).ok()).map(hex::encode),
+                content_type: output.content_type,
             })),
             Err(SdkError::ServiceError(service)) if matches!(service.err(), HeadObjectError::NotFound(_)) => Ok(None),
             Err(error) => Err(StoreError::from_sdk("HeadObject", error)),
@@ -168,6 +177,7 @@ impl Objects {
                     byte_size: u64::try_from(object.size.unwrap_or_default()).unwrap_or_default(),
                     etag: object.e_tag.unwrap_or_default(),
                     sha256: None,
+                    content_type: None,
                 })
             }));
             token = output.next_continuation_token;
