@@ -7,10 +7,15 @@ use std::{
     fs::OpenOptions,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    num::NonZeroUsize,
     path::Path,
     time::Duration,
 };
 
+use ade_local::host::{
+    Answer, FunctionSpec, Host, HostConfig,
+    gateway::{GatewayConfig, routes::RouteTable},
+};
 use futures::Stream;
 use http_body_util::StreamBody;
 use lambda_http::{Error, Request, RequestExt, Response, http::header};
@@ -25,6 +30,7 @@ async fn main() -> Result<(), Error> {
         "event" => lambda_runtime::run(service_fn(event)).await,
         "proxy" => lambda_runtime::run(service_fn(proxy)).await,
         "exit-at-start" => std::process::exit(7),
+        "host" => be_a_host().await,
         "trailers" => end_with_trailers(),
         other => panic!("unknown fixture {other:?}"),
     }
@@ -58,12 +64,12 @@ async fn http_stream(request: Request) -> Result<Response<StreamBody<Pieces>>, E
     let (action, file, mark) = (text("act"), text("file"), text("mark"));
     let pieces: usize = parameters.first("pieces").map_or(0, |pieces| pieces.parse().unwrap());
     let stream: Pieces = Box::pin(async_stream::stream! {
-        yield piece("first\n");
+        yield Ok(piece("first\n"));
         for _ in 0..pieces {
-            yield piece("0123456789abcdef");
+            yield Ok(piece("0123456789abcdef"));
         }
         act(action.as_deref(), file.as_deref()).await;
-        yield piece("last\n");
+        yield Ok(piece("last\n"));
         if let Some(mark) = mark {
             append(&mark, "done");
         }
@@ -76,8 +82,8 @@ async fn http_stream(request: Request) -> Result<Response<StreamBody<Pieces>>, E
         .body(StreamBody::new(stream))?)
 }
 
-fn piece(text: &'static str) -> Result<http_body::Frame<bytes::Bytes>, Infallible> {
-    Ok(http_body::Frame::data(bytes::Bytes::from_static(text.as_bytes())))
+fn piece(text: &'static str) -> http_body::Frame<bytes::Bytes> {
+    http_body::Frame::data(bytes::Bytes::from_static(text.as_bytes()))
 }
 
 /// Answers with the event, and with what the process knows about itself.
@@ -111,15 +117,15 @@ async fn proxy(event: LambdaEvent<Value>) -> Result<Value, Error> {
 }
 
 async fn act(action: Option<&str>, file: Option<&str>) {
+    // The test makes the file when it has seen what it wants to see.
+    if let Some(file) = file {
+        while !Path::new(file).exists() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
     match action {
         Some("exit") => std::process::exit(3),
         Some("panic") => panic!("the fixture was asked to panic"),
-        // The test makes the file when it has seen what it wants to see.
-        Some("wait") => {
-            while !Path::new(file.expect("a file to wait for")).exists() {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        }
         Some("hang") => std::future::pending().await,
         _ => {}
     }
@@ -128,6 +134,34 @@ async fn act(action: Option<&str>, file: Option<&str>) {
 fn append(file: &str, line: &str) {
     let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
     writeln!(file, "{line} {}", std::process::id()).unwrap();
+}
+
+/// Runs a function on a host of its own, prints the function's process id, and stays.
+async fn be_a_host() -> ! {
+    let bound = Host::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let function = FunctionSpec {
+        name: "child".to_owned(),
+        binary: std::env::current_exe().unwrap(),
+        env: vec![("FIXTURE".to_owned(), "event".to_owned())],
+        timeout: Duration::from_mins(1),
+        max_concurrency: NonZeroUsize::MIN,
+        memory_mb: 128,
+        idle_timeout: Duration::from_mins(5),
+    };
+    let gateway = GatewayConfig {
+        routes: RouteTable::from_openapi(r#"{"paths": {}}"#).unwrap(),
+        function_prefix: String::new(),
+        mounts: Vec::new(),
+        cors_origins: Vec::new(),
+    };
+    let log_dir = std::env::var("LOG_DIR").unwrap().into();
+    let config = HostConfig { functions: vec![function], gateway, log_dir, stop_grace: Duration::ZERO };
+    let host = bound.start(config).unwrap();
+    let Answer::Buffered(answer) = host.invoke("child", "{}", Duration::from_mins(1)).await.unwrap() else {
+        panic!("not a streaming function");
+    };
+    println!("{}", serde_json::from_slice::<Value>(&answer).unwrap()["pid"]);
+    std::future::pending().await
 }
 
 /// Speaks the Runtime API by hand: a streamed answer whose trailers report an error. No runtime of Rust does this.

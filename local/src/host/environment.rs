@@ -29,7 +29,7 @@ use super::{
     invocation::{Fault, FaultKind, Invocation, RequestId},
     lock,
     net::{self, Limits},
-    pool::{EnvironmentId, Pending, Pool, Reply},
+    pool::{EnvironmentId, Pending, Pool, Reply, Stage},
     process::Process,
     runtime_api,
 };
@@ -54,7 +54,7 @@ pub(super) struct Environment {
 
 #[derive(Default)]
 struct Current {
-    started: bool,
+    stage: Stage,
     invocation: Option<InFlight>,
     /// The error document of a process that could not initialise.
     init_error: Option<Bytes>,
@@ -136,8 +136,8 @@ pub(super) async fn run(pool: Arc<Pool>, id: EnvironmentId) {
             fate
         }
     };
-    let started = environment.fail_current(&fate);
-    environment.pool.ended(id, started, &fate);
+    let stage = environment.fail_current(&fate);
+    environment.pool.ended(id, stage, &fate);
 }
 
 impl Environment {
@@ -217,16 +217,16 @@ impl Environment {
 
     /// The process asks for work: the previous invocation is over, and the next one begins when there is one.
     pub(super) async fn next(&self) -> Option<Event> {
-        let first = {
+        let stage = {
             let mut current = lock(&self.current);
             if let Some(InFlight { request_id, reply: Some(reply) }) = current.invocation.take() {
                 let error = format!("RequestId: {request_id} Error: the function did not answer");
                 let _ = reply.send(Err(Fault::new(FaultKind::Exit, "Runtime.NoAnswer", &error).into()));
             }
-            !std::mem::replace(&mut current.started, true)
+            std::mem::replace(&mut current.stage, Stage::Working)
         };
         self.enter(PhaseKind::Idle, self.pool.spec.idle_timeout);
-        let Pending { invocation, reply, .. } = self.pool.next(self.id, first).await?;
+        let Pending { invocation, reply, .. } = self.pool.next(self.id, stage).await?;
         let timeout = self.pool.spec.timeout;
         lock(&self.current).invocation = Some(InFlight { request_id: invocation.request_id, reply: Some(reply) });
         self.enter(PhaseKind::Busy, timeout);
@@ -247,6 +247,17 @@ impl Environment {
         current.invocation.as_ref().is_some_and(|it| it.reply.is_some() && it.request_id.to_string() == request_id)
     }
 
+    /// The answer is complete, and the process will ask for work. Called before the caller hears of it, who may be back
+    /// with another invocation sooner than the process.
+    pub(super) fn settle(&self) {
+        let mut current = lock(&self.current);
+        if current.stage == Stage::Working {
+            current.stage = Stage::Settling;
+            // Under the lock, so that the pool hears of an end after this and never before.
+            self.pool.settle();
+        }
+    }
+
     /// Remembers why the process could not initialise, for the invocation that wanted it.
     pub(super) fn set_init_error(&self, document: Bytes) {
         lock(&self.current).init_error = Some(document);
@@ -262,14 +273,14 @@ impl Environment {
         fate.unwrap_or_else(|| Fate::Exited("the function cut its answer".to_owned(), None)).fault(request_id)
     }
 
-    /// Fails the invocation that the process still owes; true when the process had ever asked for work.
-    fn fail_current(&self, fate: &Fate) -> bool {
-        let Current { started, invocation, .. } = std::mem::take(&mut *lock(&self.current));
+    /// Fails the invocation that the process still owes, and says how far the process had come.
+    fn fail_current(&self, fate: &Fate) -> Stage {
+        let Current { stage, invocation, .. } = std::mem::take(&mut *lock(&self.current));
         if let Some(InFlight { request_id, reply: Some(reply) }) = invocation {
             // A caller that has gone away does not hear it.
             let _ = reply.send(Err(fate.fault(request_id).into()));
         }
-        started
+        stage
     }
 
     fn enter(&self, kind: PhaseKind, limit: Duration) {

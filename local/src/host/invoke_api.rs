@@ -1,6 +1,6 @@
 //! The Lambda Invoke API, for functions that call functions.
 //!
-//! `Invoke` (RequestResponse, Event, DryRun) and `InvokeWithResponseStream`, as the AWS SDKs speak them; shapes and
+//! `Invoke` (`RequestResponse`, `Event`, `DryRun`) and `InvokeWithResponseStream`, as the AWS SDKs speak them; shapes and
 //! errors follow the AWS Lambda API reference. Differences to AWS: calls beyond a function's concurrency wait in its
 //! queue for a while before they are refused with `TooManyRequestsException`, and signatures are not checked. The port
 //! is ephemeral and on loopback, and a call without an `Authorization` header is refused: a web page can neither know

@@ -68,20 +68,22 @@ impl FunctionLog {
             fs::rename(&self.path, self.path.with_extension("log.1"))?;
             *slot = None;
         }
-        let (file, length) = match slot.as_mut() {
-            Some(open) => open,
-            None => {
-                if let Some(directory) = self.path.parent() {
-                    fs::create_dir_all(directory)?;
-                }
-                let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-                let length = file.metadata()?.len();
-                slot.insert((file, length))
-            }
+        let (file, length) = match slot.take() {
+            Some(open) => slot.insert(open),
+            None => slot.insert(self.open()?),
         };
         file.write_all(bytes)?;
         *length += bytes.len() as u64;
         Ok(())
+    }
+
+    fn open(&self) -> io::Result<(File, u64)> {
+        if let Some(directory) = self.path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Every invocation enters one queue, oldest first. An environment that asks for work takes the head of the queue or
 //! waits on the idle stack; the stack is last in, first out, so that under light load the same few processes stay warm
-//! and the others reach their idle timeout. When the queue is longer than the number of environments on their way up,
-//! another one is started, up to the function's cap.
+//! and the others reach their idle timeout. When the queue is longer than the number of environments that are about to
+//! ask for work (because they are starting, or have just answered), another one is started, up to the function's cap.
+//! Having just answered is no promise, so what waits longer than a moment for such an environment gets one of its own.
 //!
 //! An invocation belongs to the pool from the moment it is queued: a caller that goes away changes nothing, because a
 //! run must not depend on the connection that started it. It ends in exactly one of these ways: answered; failed with
@@ -33,6 +34,9 @@ const QUEUE_LIMIT: usize = 10_000;
 /// How many bytes of events of one function may wait.
 const QUEUE_BYTES: usize = 256 * 1024 * 1024;
 
+/// How long an environment that has answered is expected to ask for work again. It takes a few hundred microseconds.
+const SETTLING: Duration = Duration::from_millis(10);
+
 /// What all pools of a host share.
 pub(super) struct Shared {
     pub(super) spawner: Spawner,
@@ -59,6 +63,10 @@ struct State {
     environments: usize,
     /// Those of them that have not asked for work yet.
     starting: usize,
+    /// Those of them that have answered and not asked for more yet.
+    settling: usize,
+    /// Someone will look whether the queue's head has waited for a settling environment in vain.
+    overdue_check: bool,
     last_id: u64,
 }
 
@@ -66,6 +74,7 @@ struct State {
 pub(super) struct Pending {
     pub(super) invocation: Invocation,
     pub(super) reply: Reply,
+    queued: Instant,
     expires: Instant,
 }
 
@@ -76,6 +85,18 @@ pub(super) type Reply = oneshot::Sender<Result<Answer, InvokeError>>;
 struct Idle {
     environment: EnvironmentId,
     work: oneshot::Sender<Pending>,
+}
+
+/// How far an environment is from asking for work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It never has.
+    #[default]
+    Starting,
+    /// It waits for work, or works.
+    Working,
+    /// It has answered.
+    Settling,
 }
 
 /// Numbers the environments of one function, in the order of their starts.
@@ -134,7 +155,8 @@ impl Pool {
         if state.queue.len() >= QUEUE_LIMIT || state.queued_bytes + invocation.payload.len() > QUEUE_BYTES {
             return Err(InvokeError::Overloaded);
         }
-        let pending = Pending { invocation, reply, expires: Instant::now() + patience };
+        let queued = Instant::now();
+        let pending = Pending { invocation, reply, queued, expires: queued + patience };
         state.push_back(pending);
         self.dispatch(&mut state);
         Ok(answer)
@@ -161,8 +183,21 @@ impl Pool {
                 state.push_front(pending);
             }
         }
+        self.start_for(state.queue.len().saturating_sub(state.settling), state);
+        if !state.queue.is_empty() && state.settling > 0 && !state.overdue_check && !self.shared.stop.is_cancelled() {
+            state.overdue_check = true;
+            let pool = self.clone();
+            self.shared.environments.spawn(async move {
+                tokio::time::sleep(SETTLING).await;
+                pool.check_overdue();
+            });
+        }
+    }
+
+    /// Starts environments until as many are starting as there are `waiting` invocations.
+    fn start_for(self: &Arc<Self>, waiting: usize, state: &mut State) {
         let cap = self.spec.max_concurrency.get();
-        while state.queue.len() > state.starting && state.environments < cap && !self.shared.stop.is_cancelled() {
+        while waiting > state.starting && state.environments < cap && !self.shared.stop.is_cancelled() {
             state.environments += 1;
             state.starting += 1;
             state.last_id += 1;
@@ -171,14 +206,26 @@ impl Pool {
         }
     }
 
+    /// Starts environments for what has waited too long for settling ones.
+    fn check_overdue(self: &Arc<Self>) {
+        let mut state = lock(&self.state);
+        state.overdue_check = false;
+        let overdue = state.queue.iter().take_while(|pending| pending.queued.elapsed() >= SETTLING).count();
+        self.start_for(overdue, &mut state);
+        self.dispatch(&mut state);
+    }
+
+    /// An environment is about to answer, and then to ask for work.
+    pub(super) fn settle(&self) {
+        lock(&self.state).settling += 1;
+    }
+
     /// Work for an environment: the head of the queue, or what comes later. `None` when the environment was retired.
     /// Dropping the future (the environment's connection broke) puts an invocation that was already handed over back.
-    pub(super) async fn next(self: &Arc<Self>, environment: EnvironmentId, first: bool) -> Option<Pending> {
+    pub(super) async fn next(self: &Arc<Self>, environment: EnvironmentId, reached: Stage) -> Option<Pending> {
         let mut waiting = {
             let mut state = lock(&self.state);
-            if first {
-                state.starting -= 1;
-            }
+            state.leave(reached);
             if let Some(pending) = state.pop_front() {
                 return Some(pending);
             }
@@ -196,19 +243,15 @@ impl Pool {
         found.map(|position| state.idle.remove(position)).is_some()
     }
 
-    /// Forgets an environment whose process is gone. One that ended before it asked for work (`started` is false)
-    /// takes the head of the queue with it, so that a function that cannot start is reported and not retried for ever.
-    pub(super) fn ended(self: &Arc<Self>, environment: EnvironmentId, started: bool, fate: &Fate) {
+    /// Forgets an environment whose process is gone. One that never asked for work takes the head of the queue with it,
+    /// so that a function that cannot start is reported and not started for ever.
+    pub(super) fn ended(self: &Arc<Self>, environment: EnvironmentId, reached: Stage, fate: &Fate) {
         let failed = {
             let mut state = lock(&self.state);
             state.environments -= 1;
             state.idle.retain(|idle| idle.environment != environment);
-            let failed = if started {
-                None
-            } else {
-                state.starting -= 1;
-                state.pop_front()
-            };
+            state.leave(reached);
+            let failed = if reached == Stage::Starting { state.pop_front() } else { None };
             self.dispatch(&mut state);
             failed
         };
@@ -229,6 +272,14 @@ impl Pool {
 }
 
 impl State {
+    fn leave(&mut self, reached: Stage) {
+        match reached {
+            Stage::Starting => self.starting -= 1,
+            Stage::Settling => self.settling -= 1,
+            Stage::Working => {}
+        }
+    }
+
     fn push_back(&mut self, pending: Pending) {
         self.queued_bytes += pending.invocation.payload.len();
         self.queue.push_back(pending);

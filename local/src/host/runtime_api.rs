@@ -94,6 +94,7 @@ async fn response(environment: &Arc<Environment>, id: &str, request: Request<Inc
             (refuse(StatusCode::BAD_REQUEST, "BrokenAnswer", "the answer was cut"), Err(fault))
         }
     };
+    environment.settle();
     // A caller that has gone away does not hear it.
     let _ = reply.send(result.map_err(Into::into));
     answer
@@ -130,6 +131,7 @@ async fn relay(environment: Arc<Environment>, request_id: RequestId, mut body: I
             }
         }
     }
+    environment.settle();
     let _ = frames.send(Frame::End(end)).await;
 }
 
@@ -151,6 +153,7 @@ async fn error(environment: &Environment, id: &str, request: Request<Incoming>) 
     let Some((_, reply)) = environment.take_reply(id) else {
         return unknown_invocation(id);
     };
+    environment.settle();
     // A caller that has gone away does not hear it.
     let _ = reply.send(Err(Fault { kind: FaultKind::Handler, payload: document }.into()));
     accepted()

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{problem::Problem, routes::Matched};
 use crate::host::RequestId;
 
-/// With this stage lambda_http leaves paths as they are: there is no stage prefix in our URLs.
+/// With this stage `lambda_http` leaves paths as they are: there is no stage prefix in our URLs.
 const STAGE: &str = "$default";
 
 #[derive(Serialize)]

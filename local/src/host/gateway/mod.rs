@@ -43,7 +43,7 @@ const EXPOSED_HEADERS: &str = "x-request-id, x-run-id, location, etag, retry-aft
 
 /// The routes and rules of a gateway.
 pub struct GatewayConfig {
-    /// The routes, from the API's OpenAPI document.
+    /// The routes, from the API's `openapi.json`.
     pub routes: RouteTable,
     /// Operation `get-run` is served by the function `<function_prefix>get-run`.
     pub function_prefix: String,

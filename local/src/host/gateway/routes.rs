@@ -1,4 +1,4 @@
-//! The route table, read from the API's OpenAPI document.
+//! The route table, read from the API's `openapi.json`.
 //!
 //! The document is the one source of routes: API Gateway's definition is generated from it, and so is this table.
 //! `servers[0].url` is the base path; an operation's `operationId` names its function; with the extension
@@ -30,7 +30,7 @@ struct Resource {
 /// Why a document is not a route table.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteError {
-    /// Not JSON, or not OpenAPI.
+    /// Not JSON, or without paths.
     #[error("the OpenAPI document cannot be read: {0}")]
     Document(#[from] serde_json::Error),
     /// An operation that names no function.
@@ -208,10 +208,13 @@ mod tests {
         }
     }"#;
 
+    /// Method, path, and what they lead to: operation, template, parameters.
+    type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [(&'a str, &'a str)]);
+
     #[test]
     fn requests_find_their_operation() {
         let table = RouteTable::from_openapi(DOCUMENT).unwrap();
-        let cases: &[(&str, &str, &str, &str, &[(&str, &str)])] = &[
+        let cases: &[Case<'_>] = &[
             ("GET", "/api/v1/health", "health", "/api/v1/health", &[]),
             ("GET", "/api/v1/runs/run_1", "get-run", "/api/v1/runs/{run_id}", &[("run_id", "run_1")]),
             ("GET", "/api/v1/runs/a%2Fb%20c", "get-run", "/api/v1/runs/{run_id}", &[("run_id", "a/b c")]),

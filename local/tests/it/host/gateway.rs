@@ -88,7 +88,7 @@ async fn requests_become_rest_proxy_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_streamed_answer_arrives_while_the_function_still_writes() {
     let stack = Stack::start().await;
-    let url = format!("{}?act=wait&file={}", stack.url("/api/v1/stream"), stack.file("gate"));
+    let url = format!("{}?file={}", stack.url("/api/v1/stream"), stack.file("gate"));
     let response = client().get(url).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_eq!(response.headers()["content-type"], "application/x-ndjson");
@@ -112,9 +112,10 @@ async fn a_long_stream_is_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_whose_function_dies_is_cut_and_not_ended() {
     let stack = Stack::start().await;
-    let response = client().get(stack.url("/api/v1/stream?act=exit")).send().await.unwrap();
-    let mut body = response.bytes_stream();
+    let url = format!("{}?act=exit&file={}", stack.url("/api/v1/stream"), stack.file("gate"));
+    let mut body = client().get(url).send().await.unwrap().bytes_stream();
     assert_eq!(body.next().await.unwrap().unwrap(), "first\n");
+    stack.make_file("gate");
     assert!(body.next().await.unwrap().is_err());
 
     let healthy = client().get(stack.url("/api/v1/stream")).send().await.unwrap();
@@ -126,7 +127,7 @@ async fn a_stream_whose_function_dies_is_cut_and_not_ended() {
 async fn a_function_finishes_although_its_client_went_away() {
     let stack = Stack::start().await;
     let (gate, mark) = (stack.file("gate"), stack.file("mark"));
-    let url = format!("{}?act=wait&file={gate}&mark={mark}&pieces=50000", stack.url("/api/v1/stream"));
+    let url = format!("{}?file={gate}&mark={mark}&pieces=50000", stack.url("/api/v1/stream"));
     let mut body = client().get(url).send().await.unwrap().bytes_stream();
     body.next().await.unwrap().unwrap();
     drop(body);

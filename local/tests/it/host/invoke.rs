@@ -82,7 +82,7 @@ async fn failures_of_functions_are_told_apart_from_failures_of_calls() {
         assert_eq!(output.function_error(), Some("Unhandled"), "{function} {action}");
         assert_eq!(document(output.payload())["errorType"], error_type);
 
-        let (bytes, failure) = streamed(&lambda, function, payload).await;
+        let (bytes, failure) = streamed(&lambda, function, payload, || {}).await;
         assert!(bytes.is_empty());
         assert!(failure.unwrap().contains(error_type));
     }
@@ -93,13 +93,19 @@ async fn failures_of_functions_are_told_apart_from_failures_of_calls() {
 }
 
 /// The bytes of a streamed invocation, and the failure in its `InvokeComplete`.
-async fn streamed(lambda: &aws_sdk_lambda::Client, function: &str, payload: Blob) -> (Vec<u8>, Option<String>) {
+/// Calls `on_first` when the line `first` has arrived.
+async fn streamed(lambda: &aws_sdk_lambda::Client, function: &str, payload: Blob, on_first: impl Fn()) -> (Vec<u8>, Option<String>) {
     let invoke = lambda.invoke_with_response_stream().function_name(function).payload(payload);
     let mut output = invoke.send().await.unwrap();
     let mut bytes = Vec::new();
     loop {
         match output.event_stream.recv().await.unwrap().expect("a stream ends with InvokeComplete") {
-            StreamEvent::PayloadChunk(chunk) => bytes.extend_from_slice(chunk.payload.unwrap().as_ref()),
+            StreamEvent::PayloadChunk(chunk) => {
+                bytes.extend_from_slice(chunk.payload.unwrap().as_ref());
+                if bytes.ends_with(b"first\n") {
+                    on_first();
+                }
+            }
             StreamEvent::InvokeComplete(complete) => {
                 assert!(output.event_stream.recv().await.unwrap().is_none());
                 return (bytes, complete.error_code.map(|_| complete.error_details.unwrap_or_default()));
@@ -119,7 +125,7 @@ fn stream_request(query: &Value) -> Blob {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_response_stream_is_relayed_while_the_function_still_writes() {
     let stack = Stack::start().await;
-    let payload = stream_request(&json!({"act": "wait", "file": stack.file("gate")}));
+    let payload = stream_request(&json!({"file": stack.file("gate")}));
     let lambda = stack.lambda();
     let invoke = lambda.invoke_with_response_stream().function_name("test-http-stream").payload(payload);
     let mut events = invoke.send().await.unwrap().event_stream;
@@ -144,10 +150,12 @@ async fn a_response_stream_is_relayed_while_the_function_still_writes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_response_stream_that_is_cut_ends_with_the_failure() {
     let stack = Stack::start().await;
-    let (bytes, failure) = streamed(&stack.lambda(), "test-http-stream", stream_request(&json!({"act": "exit"}))).await;
+    let payload = stream_request(&json!({"act": "exit", "file": stack.file("gate")}));
+    let open_gate = || stack.make_file("gate");
+    let (bytes, failure) = streamed(&stack.lambda(), "test-http-stream", payload, open_gate).await;
     assert!(bytes.ends_with(b"first\n"));
     assert!(failure.unwrap().contains("exit status 3"));
-    let (bytes, failure) = streamed(&stack.lambda(), "test-trailers", blob(&json!({}))).await;
+    let (bytes, failure) = streamed(&stack.lambda(), "test-trailers", blob(&json!({})), || {}).await;
     assert_eq!(bytes, b"half");
     assert!(failure.unwrap().contains("Fixture.Gone"));
     stack.host.shutdown().await;
@@ -157,7 +165,7 @@ async fn a_response_stream_that_is_cut_ends_with_the_failure() {
 async fn an_event_is_accepted_at_once_and_run_once() {
     let stack = Stack::start().await;
     let journal = stack.file("journal");
-    let payload = json!({"act": "wait", "file": stack.file("gate"), "journal": journal});
+    let payload = json!({"file": stack.file("gate"), "journal": journal});
     let event = stack.lambda().invoke().function_name("test-event").invocation_type(InvocationType::Event);
     let output = event.payload(blob(&payload)).send().await.unwrap();
     assert_eq!(output.status_code(), 202);
@@ -176,7 +184,7 @@ async fn a_queue_that_is_full_refuses() {
         event.payload(blob(payload)).send()
     };
     // One runs and waits; the others fill the queue's bytes.
-    event(&json!({"act": "wait", "file": stack.file("gate")})).await.unwrap();
+    event(&json!({"file": stack.file("gate")})).await.unwrap();
     let large = json!({"text": "x".repeat(1_000_000)});
     let mut accepted = 0;
     let error = loop {

@@ -1,4 +1,9 @@
-use std::{collections::HashSet, num::NonZeroUsize, time::Duration};
+use std::{
+    collections::HashSet,
+    io::{BufRead, BufReader},
+    num::NonZeroUsize,
+    time::Duration,
+};
 
 use ade_local::host::{Answer, Host, InvokeError};
 use serde_json::{Value, json};
@@ -29,7 +34,7 @@ async fn one_process_serves_requests_that_follow_each_other() {
 async fn load_starts_processes_up_to_the_cap_and_the_rest_waits() {
     let stack = Stack::start_with(|spec| spec.max_concurrency = NonZeroUsize::new(3).unwrap()).await;
     let journal = stack.file("journal");
-    let payload = json!({"act": "wait", "file": stack.file("gate"), "journal": journal});
+    let payload = json!({"file": stack.file("gate"), "journal": journal});
     let invocations = futures::future::join_all((0..12).map(|_| invoke(&stack.host, &payload)));
     let open_gate = async {
         eventually("three run at once", || (lines(&journal).len() == 3).then_some(())).await;
@@ -52,7 +57,7 @@ async fn load_starts_processes_up_to_the_cap_and_the_rest_waits() {
 async fn a_caller_without_patience_leaves_the_queue() {
     let stack = Stack::start_with(|spec| spec.max_concurrency = NonZeroUsize::MIN).await;
     let journal = stack.file("journal");
-    let first = json!({"act": "wait", "file": stack.file("gate"), "journal": journal});
+    let first = json!({"file": stack.file("gate"), "journal": journal});
     let impatient = async {
         eventually("the first runs", || (lines(&journal).len() == 1).then_some(())).await;
         let payload = json!({"journal": journal}).to_string();
@@ -159,6 +164,28 @@ fn a_dropped_host_takes_its_processes_along() {
         invoke(&stack.host, &json!({})).await.unwrap()["pid"].as_i64().unwrap()
     });
     drop(runtime);
+    until_gone(pid);
+}
+
+#[test]
+fn a_killed_host_takes_its_processes_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut host = std::process::Command::new(super::fixture_binary())
+        .env("FIXTURE", "host")
+        .env("LOG_DIR", directory.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pid = String::new();
+    BufReader::new(host.stdout.take().unwrap()).read_line(&mut pid).unwrap();
+    let pid = pid.trim().parse().unwrap();
+    assert!(alive(pid));
+    host.kill().unwrap();
+    host.wait().unwrap();
+    until_gone(pid);
+}
+
+fn until_gone(pid: i64) {
     let started = std::time::Instant::now();
     while alive(pid) {
         assert!(started.elapsed() < Duration::from_secs(20), "{pid} is alive");
