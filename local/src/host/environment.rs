@@ -221,7 +221,7 @@ impl Environment {
             let mut current = lock(&self.current);
             if let Some(InFlight { request_id, reply: Some(reply) }) = current.invocation.take() {
                 let error = format!("RequestId: {request_id} Error: the function did not answer");
-                let _ = reply.send(Err(Fault::new(FaultKind::Exit, "Runtime.NoAnswer", &error).into()));
+                reply.send(Err(Fault::new(FaultKind::Exit, "Runtime.NoAnswer", &error).into()));
             }
             std::mem::replace(&mut current.stage, Stage::Working)
         };
@@ -277,8 +277,7 @@ impl Environment {
     fn fail_current(&self, fate: &Fate) -> Stage {
         let Current { stage, invocation, .. } = std::mem::take(&mut *lock(&self.current));
         if let Some(InFlight { request_id, reply: Some(reply) }) = invocation {
-            // A caller that has gone away does not hear it.
-            let _ = reply.send(Err(fate.fault(request_id).into()));
+            reply.send(Err(fate.fault(request_id).into()));
         }
         stage
     }

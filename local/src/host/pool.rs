@@ -78,8 +78,21 @@ pub(super) struct Pending {
     expires: Instant,
 }
 
-/// Where an invocation's answer goes. Nobody listens to the answers of Event invocations.
-pub(super) type Reply = oneshot::Sender<Result<Answer, InvokeError>>;
+/// Where an invocation's answer goes.
+pub(super) struct Reply {
+    request_id: RequestId,
+    caller: oneshot::Sender<Result<Answer, InvokeError>>,
+}
+
+impl Reply {
+    /// Tells the caller. Nobody listens to Event invocations, nor when the caller has gone away: an answer is then
+    /// dropped (a streamed one is drained by its sender), and an error is reported here instead.
+    pub(super) fn send(self, answer: Result<Answer, InvokeError>) {
+        if let Err(Err(error)) = self.caller.send(answer) {
+            tracing::warn!(request_id = %self.request_id, %error, "an invocation failed and nobody waits for it");
+        }
+    }
+}
 
 /// An environment that waits for work.
 struct Idle {
@@ -147,7 +160,8 @@ impl Pool {
         invocation: Invocation,
         patience: Duration,
     ) -> Result<oneshot::Receiver<Result<Answer, InvokeError>>, InvokeError> {
-        let (reply, answer) = oneshot::channel();
+        let (caller, answer) = oneshot::channel();
+        let reply = Reply { request_id: invocation.request_id, caller };
         let mut state = lock(&self.state);
         if self.shared.stop.is_cancelled() {
             return Err(InvokeError::Stopping);
@@ -174,12 +188,15 @@ impl Pool {
 
     /// Hands queued invocations to waiting environments, and starts environments for the rest.
     fn dispatch(self: &Arc<Self>, state: &mut State) {
-        while !state.queue.is_empty()
-            && let Some(idle) = state.idle.pop()
+        while !state.idle.is_empty()
+            && let Some(pending) = state.pop_front()
         {
-            let Some(pending) = state.pop_front() else { break };
             // An environment that has just ended does not take it: then the next one may.
-            if let Err(pending) = idle.work.send(pending) {
+            let untaken = match state.idle.pop() {
+                Some(idle) => idle.work.send(pending).err(),
+                None => Some(pending),
+            };
+            if let Some(pending) = untaken {
                 state.push_front(pending);
             }
         }
@@ -305,9 +322,9 @@ impl State {
 }
 
 impl Pending {
-    /// Ends the invocation without running it. A caller that has gone away does not hear it.
+    /// Ends the invocation without running it.
     fn refuse(self, error: InvokeError) {
-        let _ = self.reply.send(Err(error));
+        self.reply.send(Err(error));
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use base64::prelude::*;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
@@ -34,6 +34,10 @@ type ApiResponse = Response<Full<Bytes>>;
 
 /// Answers one request of the environment's process.
 pub(super) async fn answer(environment: Arc<Environment>, request: Request<Incoming>) -> ApiResponse {
+    if [header::ORIGIN, HeaderName::from_static("sec-fetch-site")].iter().any(|name| request.headers().contains_key(name)) {
+        // A web page that has found the port must not take a function's work.
+        return refuse(StatusCode::FORBIDDEN, "Forbidden", "the Runtime API is not for browsers");
+    }
     let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
     match (request.method(), path.split('/').collect::<Vec<_>>().as_slice()) {
         (&Method::GET, ["invocation", "next"]) => next(&environment).await,
@@ -95,8 +99,7 @@ async fn response(environment: &Arc<Environment>, id: &str, request: Request<Inc
         }
     };
     environment.settle();
-    // A caller that has gone away does not hear it.
-    let _ = reply.send(result.map_err(Into::into));
+    reply.send(result.map_err(Into::into));
     answer
 }
 
@@ -106,7 +109,7 @@ async fn streamed_response(environment: &Arc<Environment>, id: &str, body: Incom
     };
     let (frames, reader) = mpsc::channel(FRAMES_AHEAD);
     // An Event invocation has no reader: the stream comes back and is dropped, and the answer is drained below.
-    let _ = reply.send(Ok(Answer::Streaming(AnswerStream::new(reader))));
+    reply.send(Ok(Answer::Streaming(AnswerStream::new(reader))));
     // A task of its own, because this request is dropped when the process dies, and the reader must still be told.
     // It ends with the connection.
     let relay = tokio::spawn(relay(environment.clone(), request_id, body, frames));
@@ -154,8 +157,7 @@ async fn error(environment: &Environment, id: &str, request: Request<Incoming>) 
         return unknown_invocation(id);
     };
     environment.settle();
-    // A caller that has gone away does not hear it.
-    let _ = reply.send(Err(Fault { kind: FaultKind::Handler, payload: document }.into()));
+    reply.send(Err(Fault { kind: FaultKind::Handler, payload: document }.into()));
     accepted()
 }
 
