@@ -195,5 +195,11 @@ async fn a_queue_that_is_full_refuses() {
         assert!(accepted < 1000, "the queue has no bound");
     };
     assert_eq!(error.code(), Some("TooManyRequestsException"));
+    // The gateway calls the same function, through the same queue.
+    let request = reqwest::Client::new().get(stack.url("/api/v1/not-an-answer")).body("x".repeat(1_000_000));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "1");
+    assert_eq!(response.json::<Value>().await.unwrap()["code"], "overloaded");
     stack.host.shutdown().await;
 }
