@@ -92,7 +92,7 @@ fn closed() -> PyErr {
 /// The rows of one sheet. Rows and columns count from 0 here; row 0 is sheet row 1.
 #[pyclass(module = "ade_engine._native", frozen)]
 pub(crate) struct Sheet {
-    grid: Grid,
+    pub(crate) grid: Grid,
 }
 
 #[pymethods]

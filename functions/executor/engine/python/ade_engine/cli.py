@@ -30,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.version:
         return _version(options)
     if options.run is None:
-        options.parser.print_help()
-        return OK if options.parser is parser else USAGE
+        if options.parser is not parser:
+            options.parser.error("a command is missing")
+        parser.print_help()
+        return OK
     try:
         return int(options.run(options))
     except UsageError as error:
@@ -241,4 +243,5 @@ def _config_init(options: argparse.Namespace) -> int:
 def _config_validate(options: argparse.Namespace) -> int:
     from ade_engine.application.validate import validate
 
-    return OK if validate(options.config_package, _settings(options)) else FAILED
+    settings = _settings(options)
+    return OK if validate(options.config_package, settings) else FAILED

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ade_engine.infrastructure.settings import Settings, SettingsError
 from ade_engine.models.errors import AdeEngineError, ConfigError, HookError, InputError
@@ -184,7 +184,7 @@ class _Run:
         process(run, self.request, self.sheets)
 
     def _explain(self, failure: Exception) -> RunError:
-        """An exception as the run's error. Engine 1.9 knew stages for hooks only; its configs see what they always saw."""
+        """An exception as the run's error. Engine 1.9 knew stages for hooks only, and so do its configs here."""
         from ade_engine.extensions.invoke import innermost_line
 
         code = failure.code if isinstance(failure, AdeEngineError) else UNKNOWN + "_error"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ade_engine.models.extension import HookName
 from ade_engine.pipeline import columns, frames, hooks, merge, provenance, regions, rows, rules
-from ade_engine.pipeline.output import OutputBook
+from ade_engine.pipeline.output import Handling, Originals, OutputBook
 from ade_engine.pipeline.proxies import SourceBook
 from ade_engine.pipeline.report import SheetRecord
 from ade_engine.pipeline.source import Source
@@ -175,8 +175,9 @@ class _Sheet:
         transformed = set().union(*(part.transformed for part in parts))
         formulas = {i for i, name in enumerate(written.columns) if run.settings.write_formulas and name in transformed}
         plain = set().union(*(part.formula_like_source_texts() for part in parts)) if formulas else set()
+        handling = Handling(formulas, plain, self._originals(written, parts) if run.modern else {})
         run.progress("write", self.ref.name, 0, written.height, table.index)
-        table.placement = self.output.write(written, formulas, plain)
+        table.placement = self.output.write(written, handling)
         table.written_columns = written.columns
         a1 = table.placement.region.a1
         run.logger.event(
@@ -195,6 +196,19 @@ class _Sheet:
                 "table_result": table.result(),
             }
             hooks.notify(run, HookName.ON_TABLE_WRITTEN, context)
+
+    def _originals(self, written: pl.DataFrame, parts: list[Table]) -> dict[int, Originals]:
+        """Where the untouched values of mixed columns come from, part after part."""
+        found: dict[int, Originals] = {}
+        start = 0
+        for part in parts:
+            for name, (cells, places) in part.originals(written.slice(start, part.final_rows)).items():
+                height = written.height
+                kept = found.setdefault(written.columns.index(name), Originals(self.grid, [-1] * height, [0] * height))
+                kept.rows[start : start + len(cells)] = cells
+                kept.columns[start : start + len(places)] = places
+            start += part.final_rows
+        return found
 
     def _columns_to_write(self, frame: pl.DataFrame) -> pl.DataFrame:
         settings, fields = self.run.settings, self.run.registry.fields

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +65,10 @@ class Issue:
 
 
 def validate(root: Path, settings: Settings) -> bool:
-    """Checks a package and prints what was found: counts on stdout, issues on stderr; with ``ndjson`` each issue is a line
-    ``engine.config.issue`` and the whole ends with ``engine.config.validated``."""
+    """Checks a package and prints what was found: counts on stdout, issues on stderr.
+
+    With ``ndjson`` each issue is an event ``engine.config.issue``, and ``engine.config.validated`` ends the whole.
+    """
     from ade_engine.infrastructure.observability.logger import RunLog
 
     issues: list[Issue] = []

@@ -10,20 +10,21 @@ from typing import Any
 from ade_engine.extensions.registry import Registration
 from ade_engine.models.errors import PipelineError
 
-
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class Bound:
     """A function with its arguments decided once, so that calling it a million times is cheap."""
 
-    __slots__ = ("_everything", "_keywords", "_positional", "fn", "location", "name", "registration")
+    __slots__ = ("_everything", "_keywords", "_positional", "fn", "label", "location", "name", "registration")
 
     def __init__(self, registration: Registration, available: Iterable[str]) -> None:
         self.registration = registration
         self.fn: Callable[..., Any] = registration.fn
         self.name = registration.name
         self.location = registration.location
+        self.label = f"{self.name} ({self.location})" if self.location else self.name
+        """The function's name with its file and line."""
         known = list(available)
         self._positional: list[str] = []
         self._keywords: list[str] = []
@@ -38,7 +39,7 @@ class Bound:
                 (self._positional if only_positional else self._keywords).append(parameter.name)
             elif parameter.default is parameter.empty:
                 raise PipelineError(
-                    f"{self.describe()} requires the parameter '{parameter.name}', which is not provided here; "
+                    f"{self.label} requires the parameter '{parameter.name}', which is not provided here; "
                     f"available are: {', '.join(sorted(known))}"
                 )
         if self._everything:
@@ -49,10 +50,6 @@ class Bound:
         if self._positional:
             return self.fn(*(context[name] for name in self._positional), **keywords)
         return self.fn(**keywords)
-
-    def describe(self) -> str:
-        """The function's name with its file and line."""
-        return f"{self.name} ({self.location})" if self.location else self.name
 
     def failure(self, error: Exception) -> str:
         """What went wrong in it, and in which of the config's lines."""

@@ -19,7 +19,7 @@ def notify(run: RunContext, hook: HookName, context: dict[str, Any]) -> None:
     """Calls hooks that return nothing."""
     for bound, answer in _calls(run, hook, context):
         if answer is not None:
-            raise HookError(f"{bound.describe()} must return None, not {type(answer).__name__}", stage=hook.value)
+            raise HookError(f"{bound.label} must return None, not {type(answer).__name__}", stage=hook.value)
 
 
 def refine(run: RunContext, hook: HookName, table: pl.DataFrame, context: dict[str, Any]) -> pl.DataFrame:
@@ -30,7 +30,7 @@ def refine(run: RunContext, hook: HookName, table: pl.DataFrame, context: dict[s
             context["table"] = answer
         elif answer is not None:
             kind = type(answer).__name__
-            raise HookError(f"{bound.describe()} must return a polars DataFrame or None, not {kind}", stage=hook.value)
+            raise HookError(f"{bound.label} must return a polars DataFrame or None, not {kind}", stage=hook.value)
     return context["table"]
 
 

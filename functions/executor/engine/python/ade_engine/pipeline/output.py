@@ -23,6 +23,7 @@ from ade_engine.pipeline.proxies import Lazy
 if TYPE_CHECKING:
     from openpyxl import Workbook
 
+    from ade_engine._native import Sheet
     from ade_engine.pipeline.context import RunContext
 
 MAX_ROWS = 1_048_576
@@ -71,13 +72,47 @@ class Placement:
         return f"{piece.title}!{column_letter(column + 1)}{piece.header_row + 1 + row - piece.first}"
 
 
+@dataclass(frozen=True)
+class Originals:
+    """Source cells whose values a column of texts still says: they are written as they were, with their types."""
+
+    sheet: Sheet
+    rows: list[int]
+    """Sheet row (from 0) per row of the table; -1 where the text counts."""
+    columns: list[int]
+    """Sheet column (from 0) per row of the table."""
+
+    def slice(self, first: int, count: int) -> Originals:
+        return Originals(self.sheet, self.rows[first : first + count], self.columns[first : first + count])
+
+    def value(self, index: int) -> Any:
+        """The original of a row, or None."""
+        return self.sheet.cell(self.rows[index], self.columns[index]) if self.rows[index] >= 0 else None
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What to do with texts, by column of the table."""
+
+    formulas: set[int] = field(default_factory=set)
+    """Columns in which a text that starts with "=" is a formula,"""
+    plain: set[str] = field(default_factory=set)
+    """unless it is one of these."""
+    originals: dict[int, Originals] = field(default_factory=dict)
+
+    def slice(self, first: int, count: int) -> Handling:
+        """The same for some of the rows."""
+        if not self.originals:
+            return self
+        return replace(self, originals={i: kept.slice(first, count) for i, kept in self.originals.items()})
+
+
 @dataclass
 class _Block:
     title: str
     row: int
     frame: pl.DataFrame
-    formulas: set[int]
-    plain: set[str]
+    handling: Handling
 
 
 @dataclass
@@ -145,8 +180,8 @@ class OutputBook:
         }
         return Lazy(lambda: self._workbook()[sheet.title], known)
 
-    def write(self, table: pl.DataFrame, formulas: set[int], plain: set[str]) -> Placement:
-        """Writes a table under what is on the sheet, one blank row between; rows that do not fit go on to a next sheet."""
+    def write(self, table: pl.DataFrame, handling: Handling) -> Placement:
+        """Writes a table under what is on the sheet, one blank row between; what does not fit goes on to a next sheet."""
         frame = writable(table)
         pieces = []
         first = 0
@@ -156,16 +191,15 @@ class OutputBook:
             room = MAX_ROWS - sheet.next_row - 1
             count = min(frame.height - first, max(room, 0))
             if room > 0:
-                block = _Block(sheet.title, sheet.next_row, frame.slice(first, count), formulas, plain)
+                rows = frame.slice(first, count)
+                block = _Block(sheet.title, sheet.next_row, rows, handling.slice(first, count))
                 pieces.append(Piece(sheet.title, sheet.next_row + 1, first, count))
                 self._put(sheet, block)
                 first += count
             if first >= frame.height and pieces:
                 return Placement(pieces, frame.width)
             title = self.start_sheet(sheet.title)
-            self._run.find(
-                "sheet_continued", f"Rows that did not fit on '{sheet.title}' go on on '{title}'", title=title
-            )
+            self._run.find("sheet_continued", f"What did not fit on '{sheet.title}' is on '{title}'", title=title)
 
     def _catch_up(self, sheet: _Sheet) -> None:
         """Hooks may have added rows to a sheet of openpyxl's."""
@@ -227,7 +261,9 @@ class OutputBook:
         writer = self._native()
         writer.write_header(block.row, block.frame.columns)
         if block.frame.height:
-            writer.write_rows(block.row + 1, block.frame, block.formulas, block.plain)
+            handling = block.handling
+            originals = {i: (kept.sheet, kept.rows, kept.columns) for i, kept in handling.originals.items()}
+            writer.write_rows(block.row + 1, block.frame, handling.formulas, handling.plain, originals)
 
     def _workbook(self) -> Workbook:
         if self._real is None:
@@ -244,6 +280,7 @@ class OutputBook:
 
 
 def _write_openpyxl(sheet: Any, block: _Block) -> None:
+    handling = block.handling
     for column, name in enumerate(block.frame.columns):
         _set_text(sheet.cell(block.row + 1, column + 1), name)
     for offset, values in enumerate(block.frame.iter_rows()):
@@ -251,9 +288,10 @@ def _write_openpyxl(sheet: Any, block: _Block) -> None:
             if value is None or value == "":
                 continue
             cell = sheet.cell(block.row + 2 + offset, column + 1)
-            if not isinstance(value, str):
-                cell.value = value
-            elif column in block.formulas and value.startswith("=") and value.strip() not in block.plain:
+            original = handling.originals[column].value(offset) if column in handling.originals else None
+            if original is not None or not isinstance(value, str):
+                cell.value = value if original is None else original
+            elif column in handling.formulas and value.startswith("=") and value.strip() not in handling.plain:
                 cell.value = value
             else:
                 _set_text(cell, value)
@@ -268,8 +306,11 @@ def _set_text(cell: Any, text: str) -> None:
 
 
 def writable(table: pl.DataFrame) -> pl.DataFrame:
-    """The table in types that a cell can hold: integers and decimals as numbers, moments in microseconds without a zone,
-    everything else as text."""
+    """The table in types that a cell can hold.
+
+    Integers and decimals become numbers, moments lose their zone and what is finer than microseconds, and everything
+    else becomes text.
+    """
     columns = [_writable(column) for column in table.iter_columns()]
     return (
         pl.DataFrame(columns) if any(a is not b for a, b in zip(columns, table.iter_columns(), strict=True)) else table

@@ -170,7 +170,7 @@ class _Classic(_Detector):
         return found
 
     def _settle(self, block: Block) -> Block:
-        """An open table's header row stays as inferred; a blank one at the top of a sheet moves to the first row with values."""
+        """A table whose inferred header turned out blank has the first row with values as its header."""
         if block.inferred and self.is_blank(block.header_rows[0]):
             filled = next((row for row in range(block.header_rows[0], self.height) if not self.is_blank(row)), None)
             if filled is not None:

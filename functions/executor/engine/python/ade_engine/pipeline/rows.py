@@ -122,21 +122,19 @@ def _batch_scores(detector: Bound, context: dict[str, Any], height: int) -> dict
     if not isinstance(answer, dict):
         if answer is None:
             return {}
-        raise PipelineError(f"{detector.describe()} must return a dict of scores", stage=STAGE)
+        raise PipelineError(f"{detector.label} must return a dict of scores", stage=STAGE)
     scores = {}
     for kind, values in answer.items():
         try:
             column = pl.Series(str(getattr(kind, "value", kind)), values).cast(pl.Float64)
         except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
             raise PipelineError(
-                f"{detector.describe()}: scores of '{kind}' are not numbers: {error}", stage=STAGE
+                f"{detector.label}: scores of '{kind}' are not numbers: {error}", stage=STAGE
             ) from error
         if len(column) != height:
-            raise PipelineError(
-                f"{detector.describe()}: {len(column)} scores of '{kind}' for {height} rows", stage=STAGE
-            )
+            raise PipelineError(f"{detector.label}: {len(column)} scores of '{kind}' for {height} rows", stage=STAGE)
         if not column.is_finite().all():
-            raise PipelineError(f"{detector.describe()}: scores of '{kind}' are not all finite", stage=STAGE)
+            raise PipelineError(f"{detector.label}: scores of '{kind}' are not all finite", stage=STAGE)
         scores[column.name] = column
     return scores
 
@@ -198,7 +196,7 @@ def _row_by_row(
                 except Exception as error:
                     message = f"Row detector failed on row {index + 1} of '{sheet_name}': {detector.failure(error)}"
                     raise PipelineError(message, stage=STAGE) from error
-            scores = checked(patch, detector.name, f"row {index + 1}", None, STAGE)
+            scores = checked(patch, detector.label, f"row {index + 1}", None, STAGE)
             for kind, score in scores.items():
                 totals[kind] = totals.get(kind, 0.0) + score
             if debugging:

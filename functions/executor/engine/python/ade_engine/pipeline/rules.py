@@ -106,7 +106,7 @@ def _ask(
         raise RuleFailure(f"{stage.capitalize()} failed: {bound.failure(error)}", stage=stage) from error
     if expression is not None and not isinstance(expression, pl.Expr):
         raise PipelineError(
-            f"{bound.describe()} must return a polars expression or None, not {type(expression).__name__}", stage=stage
+            f"{bound.label} must return a polars expression or None, not {type(expression).__name__}", stage=stage
         )
     return expression
 

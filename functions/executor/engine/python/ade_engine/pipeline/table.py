@@ -142,6 +142,27 @@ class Table:
                     Issue(row, self.rows[row], physical.get(name), name, messages[number], as_text(value))
                 )
 
+    def originals(self, written: pl.DataFrame) -> dict[str, tuple[list[int], list[int]]]:
+        """Sheet row and column (from 0) of the values that columns of mixed types still hold; -1 where a rule made one.
+
+        Such columns are texts for rules. What no rule touched goes out as it came in, numbers as numbers.
+        """
+        found = {}
+        for index, header in enumerate(self.source.headers):
+            name = self.mapping.fields[index][0] if index in self.mapping.fields else header.name
+            name = name if name in written.columns else header.name
+            if header.name not in self.source.mixed or name in self.transformed:
+                continue
+            if written.schema.get(name) != pl.String:
+                continue
+            values = dict(zip(self.source.source_rows(), self.source.values(index), strict=True))
+            rows = [
+                row - 1 if row is not None and not isinstance(values[row], str) and as_text(values[row]) == text else -1
+                for row, text in zip(self.rows, written[name].to_list(), strict=True)
+            ]
+            found[name] = (rows, [self.source.block.first_column + index] * len(rows))
+        return found
+
     def formula_like_source_texts(self) -> set[str]:
         """Texts of the source that Excel would take for formulas."""
         return self.source.texts_with_prefix("=")

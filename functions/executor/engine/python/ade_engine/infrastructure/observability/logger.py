@@ -109,6 +109,15 @@ def _checked_payload(name: str, data: dict[str, Any] | None) -> dict[str, Any] |
     return dict(data or ()) if name in _UNVERSIONED else {"schema_version": 1, **(data or {})}
 
 
+def _event_id(record: logging.LogRecord) -> str:
+    """One id per event, whoever formats it."""
+    found: str | None = getattr(record, "ade_event_id", None)
+    if found is None:
+        found = os.urandom(16).hex()
+        record.ade_event_id = found
+    return found
+
+
 def _timestamp(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -123,7 +132,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "event_id": os.urandom(16).hex(),
+            "event_id": _event_id(record),
             "engine_run_id": self._run_id,
             "timestamp": _timestamp(record),
             "level": record.levelname.lower(),

@@ -1,0 +1,171 @@
+"""The command line: commands, exit codes, files."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+PEOPLE = [["First Name", "Last Name", "Email"], ["Ann", "Lee", "ann@x.org"], ["Bob", "Ray", "bob@x.org"]]
+
+
+def test_help_and_version(cli):
+    help_text = cli()
+    assert help_text.returncode == 0
+    assert "process" in help_text.stdout
+    version = cli("version").stdout
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", version)
+    assert cli("--version").stdout == version
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("process",),
+        ("process", "file"),
+        ("process", "file", "--input", "missing.xlsx"),
+        ("process", "file", "--input", __file__),
+        ("process", "file", "--input", __file__, "--config-package", "nowhere"),
+        ("process", "file", "--input", __file__, "--output", "x.xlsx", "--output-dir", "y"),
+        ("process", "file", "--input", __file__, "-s", "A", "--active-sheet-only"),
+        ("process", "batch", "--input-dir", "."),
+        ("config", "validate"),
+        ("unknown",),
+    ],
+)
+def test_wrong_commands_exit_2(cli, tmp_path, arguments):
+    done = cli(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_output_must_be_xlsx(cli, workbook, template, tmp_path):
+    done = cli("process", "file", "-i", workbook(PEOPLE), "-o", tmp_path / "x.csv", "--config-package", template)
+    assert done.returncode == 2
+    assert ".xlsx" in done.stderr
+
+
+def test_output_goes_next_to_the_input_and_parents_are_made(cli, workbook, template, tmp_path):
+    source = workbook(PEOPLE)
+    assert cli("process", "file", "-i", source, "--config-package", template).returncode == 0
+    assert (tmp_path / "in_normalized.xlsx").is_file()
+    assert not (tmp_path / "artifact.json").exists()
+    deep = tmp_path / "a" / "b" / "c.xlsx"
+    assert cli("process", "file", "-i", source, "-o", deep, "--config-package", template).returncode == 0
+    assert deep.is_file()
+
+
+def test_events_are_in_order_and_logged(workbook, template, process):
+    outcome = process(workbook(PEOPLE), template)
+    assert outcome.code == 0
+    names = [event["event"] for event in outcome.events if event["event"] != "engine.progress"]
+    assert names == [
+        "engine.run.started",
+        "engine.run.planned",
+        "engine.config.loaded",
+        "engine.workbook.started",
+        "engine.sheet.started",
+        "engine.table.written",
+        "engine.run.completed",
+    ]
+    first = outcome.events[0]
+    assert set(first) == {"event_id", "engine_run_id", "timestamp", "level", "event", "message", "data"}
+    assert len({event["engine_run_id"] for event in outcome.events}) == 1
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["timestamp"])
+    log = (outcome.out / "in_engine_events.ndjson").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in log] == outcome.events
+    assert outcome.event("engine.table.written")["data"]["output_range"] == "A1:D3"
+
+
+def test_quiet_keeps_the_completion_in_the_log_file(workbook, template, process):
+    outcome = process(workbook(PEOPLE), template, "--quiet")
+    assert outcome.code == 0
+    assert outcome.stderr == ""
+    assert "engine.run.completed" in (outcome.out / "in_engine_events.ndjson").read_text("utf-8")
+
+
+def test_text_log(cli, workbook, template, tmp_path):
+    done = cli("process", "file", "-i", workbook(PEOPLE), "--config-package", template, "--logs-dir", tmp_path / "logs")
+    assert re.match(r"\[\S+Z\] INFO engine\.run\.started: Processing in\.xlsx \(config_package=", done.stderr)
+    assert (tmp_path / "logs" / "in_engine.log").read_text("utf-8").startswith("[")
+
+
+def test_dry_run_writes_the_artifact_only(workbook, template, process):
+    outcome = process(workbook(PEOPLE), template, "--dry-run")
+    assert outcome.code == 0
+    assert not (outcome.out / "in_normalized.xlsx").exists()
+    assert outcome.artifact["run"]["status"] == "succeeded"
+    assert outcome.artifact["run"]["outputs"] == []
+    assert outcome.artifact["tables"][0]["mapped_columns"]
+
+
+def test_config_init_and_validate(cli, tmp_path):
+    for layout, name in (("src", "my_rules"), ("flat", "ade_config")):
+        target = tmp_path / layout
+        made = cli("config", "init", target, "--layout", layout, "--package-name", name)
+        assert made.returncode == 0, made.stderr
+        done = cli("config", "validate", "--config-package", target)
+        assert done.returncode == 0, done.stderr
+        assert "fields: 5" in done.stdout
+    assert cli("config", "init", target).returncode == 2
+    assert cli("config", "init", target, "--force").returncode == 0
+    assert cli("config", "init", tmp_path / "x", "--package-name", "not-a-name").returncode == 2
+
+
+def test_config_validate_tells_machines_what_is_wrong(cli, classic):
+    project = classic({"columns/broken.py": "def register(registry):\n    registry.register_field('x')\n"})
+    done = cli("config", "validate", "--config-package", project, "--log-format", "ndjson")
+    assert done.returncode == 1
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert last["event"] == "engine.config.validated"
+    (issue,) = last["data"]["issues"]
+    assert issue["path"] == "src/ade_config/columns/broken.py"
+    assert issue["line"] == 2
+    assert issue["code"] == "config_error"
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "line"),
+    [
+        ("def register(registry):\n    pass\n\ndef x(:\n", "syntax_error", 4),
+        ("import nowhere\ndef register(registry):\n    pass\n", "import_error", 1),
+        (
+            "def register(r):\n    r.register_hook(h, hook='on_sheet_start', priority=0)\ndef h(nonsense):\n    pass\n",
+            "unknown_parameter",
+            3,
+        ),
+    ],
+)
+def test_config_validate_finds(cli, classic, source, code, line):
+    project = classic({"hooks/broken.py": source})
+    done = cli("config", "validate", "--config-package", project, "--log-format", "ndjson")
+    assert done.returncode == 1
+    (issue,) = json.loads(done.stderr.splitlines()[-1])["data"]["issues"]
+    assert (issue["code"], issue["path"], issue["line"]) == (code, "src/ade_config/hooks/broken.py", line)
+
+
+def test_batch(cli, workbook, template, tmp_path):
+    inputs = tmp_path / "inputs"
+    (inputs / "sub").mkdir(parents=True)
+    workbook(PEOPLE, "inputs/a.xlsx")
+    workbook(PEOPLE, "inputs/sub/b.xlsx")
+    workbook(PEOPLE, "inputs/skip.xlsx")
+    (inputs / "notes.txt").write_text("not a workbook")
+    base = ("process", "batch", "--input-dir", inputs, "--config-package", template, "--logs-dir", tmp_path / "logs")
+    done = cli(*base, "--output-dir", tmp_path / "out", "--exclude", "skip*")
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_normalized.xlsx", "b_normalized.xlsx"]
+    assert (tmp_path / "logs" / "b_artifact.json").is_file()
+    (inputs / "broken.xlsx").write_bytes(b"")
+    assert cli(*base, "--output-dir", tmp_path / "out2", "--include", "broken*").returncode == 1
+    assert cli(*base, "--output-dir", tmp_path / "out3", "--include", "nothing*").returncode == 2
+
+
+def test_import_is_light():
+    code = "import sys, ade_engine; print(*(name in sys.modules for name in ('polars', 'openpyxl', 'logging')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "False"]

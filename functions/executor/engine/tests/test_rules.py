@@ -1,0 +1,329 @@
+"""Transforms, validators, hooks and their errors; and library use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROWS = [["Name", "Amount"], ["Ann", 5], ["Bob", -1], ["Cyd", -2]]
+
+AMOUNT = """
+    import polars as pl
+    from ade_engine.models import FieldDef
+
+    def register(registry):
+        registry.register_field(FieldDef(name="amount", label="Amount"))
+        registry.register_field(FieldDef(name="double"))
+        registry.register_column_detector(detect, field="amount", priority=10)
+        registry.register_column_transform(double, field="double", priority=0)
+        registry.register_column_validator(positive, field="amount", priority=0)
+        registry.register_column_validator(not_two, field="amount", priority=-1)
+
+    def detect(*, header_text, column_sample, **_):
+        return {"amount": "0.9"} if header_text == "Amount" and column_sample[0] == "5" else None
+
+    def double(*, field_name, table, **_):
+        assert field_name in table.columns
+        return pl.col("amount") * 2
+
+    def positive(*, field_name, **_):
+        return pl.when(pl.col(field_name) < 0).then(pl.lit("negative"))
+
+    def not_two(*, field_name, **_):
+        return pl.when(pl.col(field_name) == -2).then(pl.lit("minus two"))
+"""
+
+
+def test_transforms_and_validators(classic, process, workbook):
+    outcome = process(workbook(ROWS), classic({"columns/amount.py": AMOUNT}))
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.rows() == [("name", "amount", "double"), ("Ann", 5, 10), ("Bob", -1, -2), ("Cyd", -2, -4)]
+    validation = outcome.completed["validation"]
+    assert validation["issues_total"] == 2
+    assert validation["issues_by_severity"] == {"warning": 2}
+    first, second = outcome.artifact["tables"][0]["validation_issues"]
+    assert first == {
+        "row_index": 3,
+        "cell": "Sheet1!B3",
+        "field": "amount",
+        "code": "validation",
+        "severity": "warning",
+        "message": "negative",
+        "value": "-1",
+        "output_cell": "Sheet1!B3",
+    }
+    assert second["message"] == "negative; minus two"
+    fields = {field["field"]: field for field in outcome.completed["fields"]}
+    assert fields["amount"]["valid_cells"] == 1
+    assert fields["amount"]["best_mapping_score"] == 0.9
+    assert fields["double"]["detected"] is False
+
+
+def test_diagnostics_columns(classic, process, workbook):
+    settings = "write_diagnostics_columns = true\nremove_unmapped_columns = true"
+    rows = [["Name", "Amount", "Other"], ["Ann", 5, 1], ["Bob", -1, 1]]
+    outcome = process(workbook(rows), classic({"columns/amount.py": AMOUNT}, settings))
+    assert outcome.rows() == [
+        ("name", "amount", "double", "__ade_issue__amount", "__ade_has_issues", "__ade_issue_count"),
+        ("Ann", 5, 10, None, False, 0),
+        ("Bob", -1, -2, "negative", True, 1),
+    ]
+
+
+SORTING = """
+    def register(registry):
+        registry.register_hook(turn, hook="on_table_transformed", priority=0)
+
+    def turn(*, table, **_):
+        return table.reverse().filter(table["name"].reverse() != "Ann")
+"""
+
+
+def test_issues_find_their_source_cells_after_hooks_moved_rows(classic, process, workbook):
+    outcome = process(workbook([[], *ROWS]), classic({"columns/amount.py": AMOUNT, "hooks/sort.py": SORTING}))
+    cells = [(i["cell"], i["output_cell"]) for i in outcome.artifact["tables"][0]["validation_issues"]]
+    assert cells == [("Sheet1!B5", "Sheet1!B2"), ("Sheet1!B4", "Sheet1!B3")]
+
+
+EVERY_HOOK = """
+    import json
+    from pathlib import Path
+
+    NAMES = ["on_workbook_start", "on_sheet_start", "on_table_mapped", "on_table_transformed", "on_table_validated",
+             "on_table_written", "on_sheet_end", "on_workbook_before_save"]
+
+    def register(registry):
+        for name in NAMES:
+            registry.register_hook(make(name), hook=name, priority=0)
+
+    def make(name):
+        def hook(*, state, metadata, logger, settings, input_file_name, **context):
+            state.setdefault("calls", []).append([name, sorted(context), metadata.get("sheet_index")])
+            logger.event("config.called", data={"hook": name})
+            if name == "on_workbook_before_save":
+                Path(metadata["output_file"]).with_suffix(".json").write_text(json.dumps(state["calls"]))
+        return hook
+"""
+
+
+def test_hooks_are_called_with_what_they_are_promised(classic, process, workbook):
+    import json
+
+    outcome = process(workbook(ROWS), classic({"hooks/all.py": EVERY_HOOK}))
+    assert outcome.code == 0, outcome.stderr
+    calls = json.loads((outcome.out / "in_normalized.json").read_text())
+    table = ["source_region", "source_sheet", "source_workbook", "table", "table_index"]
+    written = ["output_region", "output_sheet", "output_workbook", "table_index", "table_result", "write_table"]
+    assert calls == [
+        ["on_workbook_start", ["source_workbook"], None],
+        ["on_sheet_start", ["source_sheet", "source_workbook"], 0],
+        ["on_table_mapped", table, 0],
+        ["on_table_transformed", table, 0],
+        ["on_table_validated", table, 0],
+        ["on_table_written", written, 0],
+        ["on_sheet_end", ["output_sheet", "output_workbook", "tables"], 0],
+        ["on_workbook_before_save", ["output_workbook"], None],
+    ]
+    assert sum(event["event"] == "engine.config.called" for event in outcome.events) == 8
+
+
+TOUCHING = """
+    import openpyxl
+    from openpyxl.styles import Font
+
+    def register(registry):
+        registry.register_hook(look, hook="on_sheet_start", priority=0)
+        registry.register_hook(style, hook="on_table_written", priority=0)
+        registry.register_hook(add, hook="on_workbook_before_save", priority=0)
+
+    def look(*, source_sheet, source_workbook, state, **_):
+        assert source_sheet.title == "Sheet1" and source_sheet.max_row == 4
+        assert source_workbook.sheetnames == ["Sheet1"]
+        state["corner"] = source_sheet["A2"].value
+        assert list(source_workbook)[0].title == "Sheet1"
+
+    def style(*, output_sheet, output_workbook, output_region, write_table, table_result, **_):
+        assert output_sheet.max_row == 4
+        assert isinstance(output_workbook, openpyxl.Workbook)
+        assert output_region.a1 == "A1:B4"
+        assert write_table.height == 3
+        assert table_result.source_columns[1].values == [5, -1, -2]
+        assert table_result.mapping_lookup() == {"name": 0}
+        output_sheet["A1"].font = Font(bold=True)
+        output_sheet.freeze_panes = "A2"
+
+    def add(*, output_workbook, state, **_):
+        output_workbook.create_sheet("Summary")["A1"] = state["corner"]
+"""
+
+
+def test_hooks_may_touch_workbooks(classic, process, workbook):
+    outcome = process(workbook(ROWS), classic({"hooks/touch.py": TOUCHING}))
+    assert outcome.code == 0, outcome.stderr
+    book = outcome.workbook()
+    assert book.sheetnames == ["Sheet1", "Summary"]
+    assert book["Sheet1"]["A1"].font.bold
+    assert book["Sheet1"].freeze_panes == "A2"
+    assert book["Summary"]["A1"].value == "Ann"
+    assert outcome.rows("Sheet1")[1:] == [("Ann", 5), ("Bob", -1), ("Cyd", -2)]
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.xlsx"])
+def test_hooks_that_touch_nothing_cost_no_openpyxl(classic, process, workbook, tmp_path, name):
+    hook = """
+        import sys
+        def register(registry):
+            registry.register_hook(start, hook="on_sheet_start", priority=0)
+            registry.register_hook(end, hook="on_workbook_before_save", priority=0)
+        def start(*, source_sheet, **_):
+            assert (source_sheet.title, source_sheet.max_column, source_sheet.dimensions)
+        def end(*, output_workbook, **_):
+            assert output_workbook.sheetnames
+            assert "openpyxl" not in sys.modules
+    """
+    path = workbook(ROWS) if name == "in.xlsx" else tmp_path / name
+    if name == "in.csv":
+        path.write_text("Name,Amount\nAnn,5\n")
+    outcome = process(path, classic({"hooks/idle.py": hook}))
+    assert outcome.code == 0, outcome.stderr
+
+
+def rule(kind: str, body: str) -> dict[str, str]:
+    extra = {"row_detector": "row_kind='data'", "hook": "hook='on_table_mapped'"}.get(kind, "field='name'")
+    folder = {"hook": "hooks", "row_detector": "row_detectors"}.get(kind, "columns")
+    register = f"def register(r):\n    r.register_{kind}(f, {extra}, priority=0)\n"
+    source = f"import polars as pl\n{register}def f(**k):\n    {body}\n"
+    return {f"{folder}/zz_rule.py": source}
+
+
+FAILURES = [
+    ("row_detector", "return 1", "pipeline_error", "unknown"),
+    ("row_detector", "raise KeyError('x')", "pipeline_error", "unknown"),
+    ("row_detector", "return {'data': float('nan')}", "pipeline_error", "unknown"),
+    ("column_detector", "return {'nofield': 1.0}", "pipeline_error", "unknown"),
+    ("column_detector", "return {'name': 'high'}", "pipeline_error", "unknown"),
+    ("column_transform", "return 5", "pipeline_error", "unknown"),
+    ("column_transform", "raise ValueError('bad')", "unknown_error", "unknown"),
+    ("column_transform", "return pl.col('missing')", "unknown_error", "unknown"),
+    ("column_validator", "return 'text'", "pipeline_error", "unknown"),
+    ("column_validator", "return pl.col('missing')", "unknown_error", "unknown"),
+    ("hook", "return 5", "hook_error", "on_table_mapped"),
+    ("hook", "raise ValueError('bad')", "hook_error", "on_table_mapped"),
+    ("hook", "k['logger'].event('my.thing')", "hook_error", "on_table_mapped"),
+]
+
+
+@pytest.mark.parametrize(("kind", "body", "code", "stage"), FAILURES)
+def test_failures_say_where(classic, process, workbook, kind, body, code, stage):
+    outcome = process(workbook(ROWS), classic(rule(kind, body)))
+    assert outcome.code == 1
+    failure = outcome.completed["execution"]["failure"]
+    assert (failure["code"], failure["stage"]) == (code, stage)
+    assert "zz_rule.py:" in failure["message"]
+    assert not (outcome.out / "in_normalized.xlsx").exists()
+    assert outcome.artifact["run"]["error"] == failure
+
+
+def test_modern_failures_name_the_stage(classic, process, workbook):
+    project = classic(rule("column_transform", "raise ValueError('bad')"), "engine = 2")
+    failure = process(workbook(ROWS), project).completed["execution"]["failure"]
+    assert failure["stage"] == "transform"
+
+
+@pytest.mark.parametrize(
+    ("modules", "code"),
+    [
+        (
+            {"columns/a.py": "def register(r):\n    r.register_column_detector(print, field='x', priority=1)\n"},
+            "config_error",
+        ),
+        ({"columns/a.py": "syntax error here"}, None),
+        ({"columns/a.py": "def register(r):\n    raise ValueError('no')\n"}, "unknown_error"),
+        ({"columns/a.py": "import nowhere\ndef register(r): pass\n"}, "unknown_error"),
+        ({}, "unknown_error"),
+    ],
+)
+def test_configs_that_do_not_load(config, process, workbook, modules, code):
+    outcome = process(workbook(ROWS), config(modules))
+    assert outcome.code == 1
+    failure = outcome.completed["execution"]["failure"]
+    assert failure["code"] == (code or "unknown_error")
+    assert outcome.artifact["run"]["status"] == "failed"
+
+
+def test_missing_parameters_are_named(classic, process, workbook):
+    source = (
+        "def register(r):\n    r.register_column_detector(f, field='name', priority=0)\ndef f(nonsense):\n    pass\n"
+    )
+    failure = process(workbook(ROWS), classic({"columns/zz.py": source})).completed["execution"]["failure"]
+    assert failure["code"] == "pipeline_error"
+    assert "nonsense" in failure["message"]
+
+
+def test_derived_fields_count_as_detected(classic, process, workbook):
+    source = """
+        from ade_engine.models import FieldDef
+        import polars as pl
+        def register(r):
+            r.register_field(FieldDef(name="upper"))
+            r.register_column_transform(f, field="upper", priority=0)
+        def f(*, state, **_):
+            claims = state.setdefault("ade_engine", {}).setdefault("derived_mappings", [])
+            claims.append({"field_name": "upper", "source_header": " Name "})
+            return pl.col("name").str.to_uppercase()
+    """
+    outcome = process(workbook(ROWS), classic({"columns/upper.py": source}))
+    field = next(f for f in outcome.completed["fields"] if f["field"] == "upper")
+    assert field["derived"] is True
+    assert field["source_headers"] == [" Name "]
+    assert field["valid_cells"] == 3
+    assert outcome.artifact["tables"][0]["derived_columns"][0]["source_column_index"] == 0
+
+
+def test_debug_events(classic, process, workbook):
+    outcome = process(workbook(ROWS), classic({"columns/amount.py": AMOUNT}), "--debug")
+    assert outcome.code == 0, outcome.stderr
+    names = {event["event"] for event in outcome.events}
+    assert {
+        "engine.settings.effective",
+        "engine.detector.row_result",
+        "engine.row_classification",
+        "engine.sheet.tables_detected",
+        "engine.detector.column_result",
+        "engine.column_classification",
+        "engine.column_detector.candidate",
+        "engine.column_detector.summary",
+        "engine.transform.result",
+        "engine.validation.summary",
+    } <= names
+
+
+def test_as_a_library(classic, workbook, tmp_path, capsys):
+    from ade_engine import Engine, RunRequest, RunStatus
+
+    request = RunRequest(config_package=classic(), input_file=workbook(ROWS), output_dir=tmp_path / "lib")
+    result = Engine().run(request)
+    assert result.status is RunStatus.SUCCEEDED
+    assert result.error is None
+    assert result.output_path == tmp_path / "lib" / "in_normalized.xlsx"
+    assert result.output_path.is_file()
+    failed = Engine().run(RunRequest(config_package=tmp_path / "config", input_file=tmp_path / "missing.xlsx"))
+    assert failed.status is RunStatus.FAILED
+    assert failed.output_path is None
+    capsys.readouterr()
+
+
+def test_import_paths_of_old_configs():
+    from ade_engine.extensions.registry import Registry
+    from ade_engine.infrastructure.observability.logger import RunLogger
+    from ade_engine.infrastructure.settings import Settings
+    from ade_engine.models import FieldDef, HookName, RowKind, TableRegion
+    from ade_engine.models.errors import ConfigError, HookError, InputError, PipelineError
+
+    assert Path(__file__).exists()
+    assert all(
+        (Registry, RunLogger, Settings, FieldDef, HookName, RowKind, ConfigError, HookError, InputError, PipelineError)
+    )
+    region = TableRegion(min_row=2, min_col=1, max_row=5, max_col=3, header_row_count=2)
+    assert (region.a1, region.width, region.height, region.data_row_count) == ("A2:C5", 3, 4, 2)
