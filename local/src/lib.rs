@@ -1,4 +1,11 @@
-//! ade-local
+//! ADE on one machine: the same function binaries as in the cloud, with stand-ins for AWS in one process, and the `ade` command.
+//!
+//! - [`host`]: Lambda and API Gateway: runs the function binaries and gives them HTTP.
+//! - [`embedded`]: DynamoDB and S3 on a data directory.
+//! - [`up`]: the two wired together into a whole ADE.
+//! - [`cli`]: the `ade` command, which talks HTTP to this ADE or any other.
 
+pub mod cli;
 pub mod embedded;
 pub mod host;
+pub mod up;

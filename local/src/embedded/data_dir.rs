@@ -29,7 +29,7 @@ const S3_DIR: &str = "s3";
 
 /// A data directory this process owns, until dropped.
 #[derive(Debug)]
-pub(super) struct DataDir {
+pub(crate) struct DataDir {
     path: PathBuf,
     _lock: File,
 }
@@ -39,7 +39,7 @@ impl DataDir {
     ///
     /// # Errors
     /// Another process owns it, it has an unknown format, or the file system refuses.
-    pub(super) fn open(path: &Path) -> Result<Self, EmbeddedError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, EmbeddedError> {
         fs::create_dir_all(path).map_err(EmbeddedError::io("create", path))?;
         let lock = lock(path)?;
         match read_format(path)? {

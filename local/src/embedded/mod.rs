@@ -24,12 +24,13 @@ use std::path::Path;
 use tokio::task::spawn_blocking;
 
 use self::credentials::Credentials;
-use self::data_dir::DataDir;
 use self::dynamo::Dynamo;
-use self::s3::{Listener, S3Service, Store};
+use self::s3::{Listener, Store};
 
+pub(crate) use self::data_dir::DataDir;
 pub use self::data_dir::reset;
 pub use self::error::EmbeddedError;
+pub use self::s3::S3Service;
 
 /// The running services of one data directory.
 #[derive(Debug)]

@@ -1,0 +1,566 @@
+//! The part of the HTTP API that the commands use, typed. `docs/api.md` is the contract.
+//!
+//! Unknown fields and event types are ignored, so that an older command works with a newer ADE.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ade_core::eventlog::Event;
+use ade_core::id::{ConfigId, DocumentId, RunId, WorkspaceId};
+use ade_core::run::{RunResult, RunStatus};
+use bytes::{Buf as _, Bytes, BytesMut};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+
+use super::connection::Connection;
+use super::error::{CliError, chain};
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an answer that is not a stream may take; API Gateway gives up after 29 s.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+/// Live streams carry a heartbeat every 10 s: one that is silent for so long is cut.
+const STREAM_SILENCE: Duration = Duration::from_secs(45);
+/// The longest event line accepted; the server cuts messages at 64 KiB.
+const LINE_LIMIT: usize = 4 << 20;
+/// What stays as it is in a path segment (RFC 3986, unreserved).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Talks to one ADE.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: String,
+    api_key: HeaderValue,
+    workspace: Option<WorkspaceId>,
+}
+
+/// Why a request got no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    /// The server could not be reached, or the connection broke.
+    #[error("cannot reach {url}: {reason}")]
+    Unreachable {
+        /// The server.
+        url: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The server refused, with an explanation.
+    #[error("{}", .0.sentence())]
+    Refused(Box<Problem>),
+    /// The answer makes no sense.
+    #[error("the server's answer cannot be understood: {0}")]
+    Answer(String),
+    /// A file on this machine.
+    #[error("cannot {action} {path}: {source}")]
+    File {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A refusal (RFC 9457).
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Problem {
+    /// HTTP status.
+    pub(super) status: u16,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    detail: Option<String>,
+    /// Stable name of the problem.
+    #[serde(default)]
+    pub(super) code: String,
+    #[serde(default)]
+    request_id: Option<String>,
+    #[serde(default)]
+    errors: Vec<FieldProblem>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct FieldProblem {
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl Problem {
+    fn sentence(&self) -> String {
+        let mut text = self.detail.clone().unwrap_or_else(|| self.title.clone());
+        text.truncate(text.trim_end_matches('.').len());
+        for error in &self.errors {
+            text = format!("{text}; {}: {}", error.path, error.message);
+        }
+        let code = if self.code.is_empty() { String::new() } else { format!(" {}", self.code) };
+        let request = self.request_id.as_deref().map(|id| format!(", request {id}")).unwrap_or_default();
+        format!("{text} ({}{code}{request})", self.status)
+    }
+}
+
+impl From<ApiError> for CliError {
+    fn from(error: ApiError) -> Self {
+        let failed = Self::failed(&error);
+        match &error {
+            ApiError::Unreachable { .. } => failed.hint("is it running? `ade up` starts a local one; --url or ADE_URL names another"),
+            ApiError::Refused(problem) => match problem.status {
+                401 => failed.hint("give a valid key with --api-key or ADE_API_KEY; a local one is in .ade/local.json"),
+                403 => failed.hint("this needs a key with another role: ask an admin of the workspace"),
+                429 | 503 => failed.hint("the server is busy: try again in a moment"),
+                500..=599 => failed.hint("the server's log says more under this request id; locally: .ade/logs/functions"),
+                _ => failed,
+            },
+            ApiError::Answer(_) => failed.hint("does --url name an ADE of this version?"),
+            ApiError::File { .. } => failed,
+        }
+    }
+}
+
+/// A document, as far as commands need it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Document {
+    /// Its id.
+    pub(super) id: DocumentId,
+    /// Where to put its bytes, while it is pending.
+    pub(super) upload: Option<Upload>,
+}
+
+/// A presigned upload.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Upload {
+    url: String,
+    /// Headers that must be sent exactly so.
+    #[serde(default)]
+    headers: std::collections::BTreeMap<String, String>,
+}
+
+/// What is uploaded.
+#[derive(Debug, Clone)]
+pub(super) struct NewDocument {
+    /// File name.
+    pub(super) name: String,
+    /// Media type.
+    pub(super) content_type: &'static str,
+    /// Size in bytes.
+    pub(super) byte_size: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// A config.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Config {
+    /// Its id.
+    pub(super) id: ConfigId,
+    /// Its name.
+    pub(super) name: String,
+}
+
+/// A run.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Run {
+    /// Its id.
+    pub(super) id: RunId,
+    /// Where it is in its life.
+    pub(super) status: RunStatus,
+    /// The config it runs.
+    pub(super) config_id: ConfigId,
+    /// Its documents.
+    #[serde(default)]
+    pub(super) input_documents: Vec<RunDocument>,
+    /// When it was created, in Unix seconds.
+    pub(super) created: i64,
+    /// When it started.
+    pub(super) started: Option<i64>,
+    /// When it was over.
+    pub(super) finished: Option<i64>,
+    /// The result in one sentence.
+    pub(super) summary: Option<String>,
+    /// What went wrong.
+    pub(super) error_message: Option<String>,
+    /// What it did, in numbers.
+    pub(super) result: Option<RunResult>,
+    /// The audit record's place, once there is one.
+    pub(super) artifact_uri: Option<String>,
+}
+
+/// A document of a run.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct RunDocument {
+    /// Its file name.
+    pub(super) name: String,
+}
+
+/// A file that a run produced.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Output {
+    /// Its path among the outputs.
+    #[serde(alias = "path")]
+    pub(super) name: String,
+    /// Its size in bytes.
+    pub(super) byte_size: u64,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+struct List<T> {
+    data: Vec<T>,
+    #[serde(default)]
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Download {
+    url: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Identified<T> {
+    id: T,
+}
+
+impl Client {
+    /// A client for a connection. Makes no request yet.
+    pub(super) fn new(connection: &Connection) -> Result<Self, CliError> {
+        let mut api_key = HeaderValue::try_from(format!("Bearer {}", connection.api_key))
+            .map_err(|_| CliError::usage("the API key has characters that no key has"))?;
+        api_key.set_sensitive(true);
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("ade/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(STREAM_SILENCE)
+            // Downloads are asked for as JSON: a redirect would carry the key elsewhere.
+            .redirect(redirect::Policy::none());
+        if matches!(connection.url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|error| CliError::failed(chain(&error)))?;
+        let base = format!("{}/api/v1", connection.url.as_str().trim_end_matches('/'));
+        Ok(Self { http, base, api_key, workspace: connection.workspace })
+    }
+
+    /// The workspace to work in: the one named, or the key's own.
+    pub(super) async fn workspace(&self) -> Result<WorkspaceId, CliError> {
+        if let Some(workspace) = self.workspace {
+            return Ok(workspace);
+        }
+        let workspaces: Vec<Identified<WorkspaceId>> = self.list("/workspaces").await?;
+        match workspaces.as_slice() {
+            [only] => Ok(only.id),
+            [] => Err(CliError::usage("this key sees no workspace").hint("name one with --workspace")),
+            [_, _, ..] => Err(CliError::usage("this key sees several workspaces").hint("name one with --workspace")),
+        }
+    }
+
+    /// Announces a document and gets the place to upload it to.
+    pub(super) async fn create_document(&self, workspace: WorkspaceId, new: &NewDocument) -> Result<Document, ApiError> {
+        let body = json!({ "name": new.name, "byte_size": new.byte_size, "content_type": new.content_type, "sha256": new.sha256 });
+        self.json(self.request(Method::POST, &format!("/workspaces/{workspace}/documents")).json(&body)).await
+    }
+
+    /// Uploads a document's bytes, telling `progress` how many each time some are sent.
+    pub(super) async fn upload(&self, upload: &Upload, path: &Path, byte_size: u64, progress: impl Fn(u64) + Send + Sync + 'static) -> Result<(), ApiError> {
+        let file = tokio::fs::File::open(path).await.map_err(file_error("read", path))?;
+        let stream = tokio_util::io::ReaderStream::with_capacity(file, 64 << 10).inspect_ok(move |chunk| progress(chunk.len() as u64));
+        let mut headers = HeaderMap::new();
+        for (name, value) in &upload.headers {
+            let pair = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
+            let (name, value) = pair.ok_or_else(|| ApiError::Answer(format!("{name} is no header")))?;
+            headers.insert(name, value);
+        }
+        headers.insert(CONTENT_LENGTH, byte_size.into());
+        let request = self.http.put(&upload.url).headers(headers).body(reqwest::Body::wrap_stream(stream));
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if answer.status().is_success() { Ok(()) } else { Err(storage_refusal(answer).await) }
+    }
+
+    /// Has an uploaded document checked.
+    pub(super) async fn complete_document(&self, id: DocumentId) -> Result<Document, ApiError> {
+        self.json(self.request(Method::POST, &format!("/documents/{id}/complete"))).await
+    }
+
+    /// All configs of a workspace.
+    pub(super) async fn configs(&self, workspace: WorkspaceId) -> Result<Vec<Config>, ApiError> {
+        self.list(&format!("/workspaces/{workspace}/configs")).await
+    }
+
+    /// One config.
+    pub(super) async fn config(&self, workspace: WorkspaceId, id: ConfigId) -> Result<Config, ApiError> {
+        self.json(self.request(Method::GET, &format!("/workspaces/{workspace}/configs/{id}"))).await
+    }
+
+    /// Creates a config from the template.
+    pub(super) async fn create_config(&self, workspace: WorkspaceId, name: &str) -> Result<Config, ApiError> {
+        let body = json!({ "name": name, "source": { "type": "template" } });
+        self.json(self.request(Method::POST, &format!("/workspaces/{workspace}/configs")).json(&body)).await
+    }
+
+    /// Creates a run and gets its events as they happen.
+    pub(super) async fn create_run(&self, config: ConfigId, documents: &[DocumentId]) -> Result<(RunId, EventStream), ApiError> {
+        let body = json!({ "stream": true, "input_documents": documents });
+        let request = self.request(Method::POST, &format!("/configs/{config}/runs")).json(&body);
+        let answer = self.send(request).await?;
+        let run = answer.headers().get("x-run-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        let run = run.ok_or_else(|| ApiError::Answer("it names no run (X-Run-Id)".to_owned()))?;
+        Ok((run, EventStream::of(answer)))
+    }
+
+    /// A run's events after `after_id`: the old ones, then new ones as they happen when `follow` is set.
+    pub(super) async fn events(&self, run: RunId, after_id: u64, follow: bool) -> Result<EventStream, ApiError> {
+        let request = self.request(Method::GET, &format!("/runs/{run}/events?after_id={after_id}&follow={follow}"));
+        Ok(EventStream::of(self.send(request).await?))
+    }
+
+    /// One run.
+    pub(super) async fn run(&self, id: RunId) -> Result<Run, ApiError> {
+        self.json(self.request(Method::GET, &format!("/runs/{id}"))).await
+    }
+
+    /// The newest runs of a workspace, at most 200.
+    pub(super) async fn runs(&self, workspace: WorkspaceId, limit: u32) -> Result<Vec<Run>, ApiError> {
+        let page: List<Run> = self.json(self.request(Method::GET, &format!("/workspaces/{workspace}/runs?limit={limit}"))).await?;
+        Ok(page.data)
+    }
+
+    /// The files a run produced.
+    pub(super) async fn outputs(&self, run: RunId) -> Result<Vec<Output>, ApiError> {
+        self.list(&format!("/runs/{run}/outputs")).await
+    }
+
+    /// Downloads an output of a run.
+    pub(super) async fn download_output(&self, run: RunId, name: &str, to: &Path) -> Result<(), ApiError> {
+        let name: Vec<String> = name.split('/').map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
+        self.download(&format!("/runs/{run}/outputs/{}", name.join("/")), to).await
+    }
+
+    /// Downloads a run's audit record.
+    pub(super) async fn download_artifact(&self, run: RunId, to: &Path) -> Result<(), ApiError> {
+        self.download(&format!("/runs/{run}/artifact"), to).await
+    }
+
+    async fn download(&self, path: &str, to: &Path) -> Result<(), ApiError> {
+        let link: Download = self.json(self.request(Method::GET, path)).await?;
+        let answer = self.http.get(link.url).send().await.map_err(|error| self.unreachable(&error))?;
+        if !answer.status().is_success() {
+            return Err(storage_refusal(answer).await);
+        }
+        // Under another name until it is whole: a broken download must not look like an output.
+        let partial = to.with_added_extension("part");
+        let written = async {
+            let mut file = tokio::fs::File::create(&partial).await.map_err(file_error("write", &partial))?;
+            let mut body = answer.bytes_stream();
+            while let Some(chunk) = body.try_next().await.map_err(|error| self.unreachable(&error))? {
+                file.write_all(&chunk).await.map_err(file_error("write", &partial))?;
+            }
+            file.flush().await.map_err(file_error("write", &partial))?;
+            tokio::fs::rename(&partial, to).await.map_err(file_error("write", to))
+        }
+        .await;
+        if written.is_err() {
+            // The failure itself is what the person needs to hear about, not a leftover.
+            drop(tokio::fs::remove_file(&partial).await);
+        }
+        written
+    }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let after = cursor.as_deref().map(|c| format!("&cursor={}", utf8_percent_encode(c, SEGMENT))).unwrap_or_default();
+            let page: List<T> = self.json(self.request(Method::GET, &format!("{path}?limit=200{after}"))).await?;
+            all.extend(page.data);
+            match page.next_cursor {
+                Some(next) => cursor = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base)).header(reqwest::header::AUTHORIZATION, self.api_key.clone())
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
+        let answer = self.send(request.timeout(ANSWER_TIMEOUT).header(ACCEPT, "application/json")).await?;
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::Answer(error.to_string()))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        Err(serde_json::from_slice(&body).map_or_else(|_| not_a_problem(status), |problem| ApiError::Refused(Box::new(problem))))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ApiError {
+        // Presigned URLs are secrets: the error is told without the URL it was about.
+        let reason = if error.is_timeout() { "it does not answer".to_owned() } else { cause(error) };
+        ApiError::Unreachable { url: self.base.trim_end_matches("/api/v1").to_owned(), reason }
+    }
+}
+
+fn cause(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    if std::ptr::eq(innermost, error) { "the request failed".to_owned() } else { innermost.to_string() }
+}
+
+fn not_a_problem(status: StatusCode) -> ApiError {
+    ApiError::Answer(format!("status {status} without an explanation"))
+}
+
+async fn storage_refusal(answer: Response) -> ApiError {
+    let status = answer.status();
+    let text = answer.text().await.unwrap_or_default();
+    let part = |tag: &str| {
+        let (_, rest) = text.split_once(&format!("<{tag}>"))?;
+        rest.split_once('<').map(|(value, _)| value.to_owned())
+    };
+    match (part("Code"), part("Message")) {
+        (Some(code), message) => ApiError::Answer(format!("the object store said {status} {code}: {}", message.unwrap_or_default())),
+        (None, _) => ApiError::Answer(format!("the object store said {status}")),
+    }
+}
+
+fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ApiError + use<> {
+    let path = path.display().to_string();
+    move |source| ApiError::File { action, path, source }
+}
+
+/// An event, and the line it came in.
+#[derive(Debug, Clone)]
+pub(super) struct ReceivedEvent {
+    /// Its place in the log.
+    pub(super) id: u64,
+    /// What it says, when this version knows its type.
+    pub(super) event: Option<Event>,
+    /// The line, without its end.
+    pub(super) line: Bytes,
+}
+
+/// Events as they arrive.
+pub(super) struct EventStream {
+    body: BoxStream<'static, reqwest::Result<Bytes>>,
+    buffer: BytesMut,
+    /// How much of the buffer is known to hold no line end.
+    searched: usize,
+}
+
+impl EventStream {
+    fn of(answer: Response) -> Self {
+        Self::new(answer.bytes_stream())
+    }
+
+    fn new(body: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static) -> Self {
+        Self { body: body.boxed(), buffer: BytesMut::new(), searched: 0 }
+    }
+
+    /// The next event; `None` when the stream has ended or was cut. A half line at the end is not an event.
+    pub(super) async fn next(&mut self) -> Result<Option<ReceivedEvent>, ApiError> {
+        loop {
+            while let Some(end) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
+                let line = self.buffer.split_to(self.searched + end).freeze();
+                self.buffer.advance(1);
+                self.searched = 0;
+                if let Some(event) = parse(line)? {
+                    return Ok(Some(event));
+                }
+            }
+            self.searched = self.buffer.len();
+            if self.buffer.len() > LINE_LIMIT {
+                return Err(ApiError::Answer(format!("an event of more than {LINE_LIMIT} bytes")));
+            }
+            match self.body.next().await {
+                Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
+                Some(Err(_)) | None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Reads a line; heartbeats and blank lines are no events.
+fn parse(line: Bytes) -> Result<Option<ReceivedEvent>, ApiError> {
+    #[derive(Deserialize)]
+    struct Head {
+        id: Option<u64>,
+    }
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let head: Head = serde_json::from_slice(&line).map_err(|error| ApiError::Answer(format!("an event is not JSON: {error}")))?;
+    Ok(head.id.map(|id| ReceivedEvent { id, event: serde_json::from_slice(&line).ok(), line }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LINES: &str = concat!(
+        r#"{"object":"ade.run.event","type":"run.started","run_id":"run_01JZX3Q4T5V6W7X8Y9ZABCDEFG","id":2,"created":1,"elapsed_ms":1,"attempt":1}"#,
+        "\n",
+        "{\"type\":\"heartbeat\"}\n\n",
+        r#"{"object":"ade.run.event","type":"run.sang","id":3,"created":1,"elapsed_ms":1}"#,
+        "\n",
+        r#"{"object":"ade.run.event","type":"run.log","id":4,"#,
+    );
+
+    fn read_all(chunks: Vec<Vec<u8>>) -> Vec<ReceivedEvent> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut stream = EventStream::new(futures::stream::iter(chunks.into_iter().map(|chunk| Ok(Bytes::from(chunk)))));
+            let mut events = Vec::new();
+            while let Some(event) = stream.next().await.unwrap() {
+                events.push(event);
+            }
+            events
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn events_do_not_depend_on_how_bytes_arrive(cuts in prop::collection::vec(0..LINES.len(), 0..12)) {
+            let mut cuts = cuts;
+            cuts.sort_unstable();
+            cuts.push(LINES.len());
+            let mut start = 0;
+            let chunks = cuts.into_iter().map(|end| { let chunk = LINES.as_bytes()[start..end].to_vec(); start = end; chunk }).collect();
+            let events = read_all(chunks);
+            // The heartbeat is no event, the half line at the end is not one yet.
+            prop_assert_eq!(events.iter().map(|event| event.id).collect::<Vec<_>>(), vec![2, 3]);
+            prop_assert!(events[0].event.is_some());
+            prop_assert!(events[1].event.is_none(), "an unknown type is passed on as a line only");
+        }
+    }
+
+    #[test]
+    fn a_problem_reads_as_a_sentence() {
+        let problem: Problem = serde_json::from_value(json!({
+            "type": "about:blank", "title": "Unprocessable", "status": 422, "detail": "The request is not valid.", "code": "invalid_request",
+            "request_id": "r-1", "errors": [{ "path": "/name", "message": "is too long", "code": "too_long" }],
+        }))
+        .unwrap();
+        assert_eq!(problem.sentence(), "The request is not valid; /name: is too long (422 invalid_request, request r-1)");
+    }
+}

@@ -1,0 +1,86 @@
+//! Errors as a person at a terminal sees them: what happened, and what to do next.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// What the command's exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did not work: the run failed, the server refused, a file could not be written.
+    Failed,
+    /// It was asked for something that can't be: a missing file, an unknown config.
+    Usage,
+    /// The person stopped it (128 + SIGINT, as shells report it).
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// A failure of a command.
+#[derive(Debug)]
+pub struct CliError {
+    /// What happened, as a sentence without its full stop.
+    message: String,
+    /// What to do about it.
+    hint: Option<String>,
+    /// How the command ends.
+    pub exit: Exit,
+}
+
+impl CliError {
+    /// Something did not work.
+    pub fn failed(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), hint: None, exit: Exit::Failed }
+    }
+
+    /// Something was asked for that can't be.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), hint: None, exit: Exit::Usage }
+    }
+
+    /// The person stopped the command.
+    pub fn interrupted(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), hint: None, exit: Exit::Interrupted }
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for CliError {}
+
+/// An error with everything that caused it, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,142 @@
+//! `ade up` and `ade reset`: an ADE on this machine.
+
+use std::env;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use console::style;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
+
+use super::report::shown;
+use super::{CliError, error};
+use crate::embedded;
+use crate::up::{Options, Stack, UpError};
+
+/// Run ADE on this machine until Ctrl-C
+#[derive(Debug, Args)]
+pub(super) struct UpArgs {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// Where everything is kept
+    #[arg(long, value_name = "DIR", default_value = ".ade")]
+    data_dir: PathBuf,
+    /// Use the DynamoDB and S3 of this endpoint, such as `http://localhost:4566`, instead of the embedded ones
+    #[arg(long, value_name = "URL")]
+    aws_endpoint_url: Option<Url>,
+}
+
+/// Empty a local data directory: workspaces, configs, documents, runs and keys are gone
+#[derive(Debug, Args)]
+pub(super) struct ResetArgs {
+    /// The directory to empty
+    #[arg(long, value_name = "DIR", default_value = ".ade")]
+    data_dir: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Runs `ade up`.
+pub(super) async fn up(args: UpArgs) -> Result<(), CliError> {
+    log_to_stderr();
+    // Before anything is started, so that no signal finds something half started.
+    let mut signals = Signals::listen()?;
+    let options = Options {
+        port: args.port,
+        data_dir: args.data_dir,
+        aws_endpoint_url: args.aws_endpoint_url,
+        environment: environment(),
+    };
+    let stack = tokio::select! {
+        started = Stack::start(options) => started?,
+        () = signals.stop() => return Ok(()),
+    };
+    announce(&stack);
+    signals.stop().await;
+    eprintln!("stopping …");
+    stack.shutdown().await?;
+    Ok(())
+}
+
+fn announce(stack: &Stack) {
+    let local = stack.local();
+    let key: String = local.api_key.chars().take(18).collect();
+    let data_dir = shown(stack.data_dir());
+    println!("{} ADE is running at {}\n", style("✓").green().bold(), style(&local.url).bold().underlined());
+    println!("  API key    {key}…  {}", style(format!("(whole key: {data_dir}/local.json)")).dim());
+    println!("  workspace  default  {}", style(local.workspace_id).dim());
+    println!("  data       {data_dir}");
+    println!("  logs       {data_dir}/logs/functions");
+    if !stack.has_uv() {
+        println!("\n{} uv was not found: configs with dependencies of their own can't be built (`make tools` gets it)", style("!").yellow());
+    }
+    println!("\nClean a workbook in another terminal: {}", style("ade run FILE.xlsx").bold());
+    println!("Stop with Ctrl-C; what is stored stays.");
+}
+
+/// Runs `ade reset`.
+pub(super) fn reset(args: &ResetArgs) -> Result<(), CliError> {
+    if !args.yes && !confirmed(&args.data_dir)? {
+        return Err(CliError::usage("nothing was removed"));
+    }
+    embedded::reset(&args.data_dir).map_err(|error| CliError::failed(error::chain(&error)))?;
+    println!("{} {} is empty", style("✓").green(), args.data_dir.display());
+    Ok(())
+}
+
+fn confirmed(data_dir: &Path) -> Result<bool, CliError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::usage("not asked, so nothing was removed").hint("say --yes to empty the data directory without a question"));
+    }
+    print!("Remove every workspace, config, document and run in {}? [y/N] ", data_dir.display());
+    let mut answer = String::new();
+    std::io::stdout().flush().and_then(|()| std::io::stdin().read_line(&mut answer)).map_err(CliError::failed)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+impl From<UpError> for CliError {
+    fn from(error: UpError) -> Self {
+        let failed = Self::failed(error::chain(&error));
+        match error.hint() {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        }
+    }
+}
+
+/// The environment as text. What is not Unicode is replaced, and refused later by the name of its setting.
+pub(super) fn environment() -> Vec<(String, String)> {
+    env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())).collect()
+}
+
+/// Warnings and errors of the host itself; functions write their own logs.
+pub(super) fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_new("warn").unwrap_or_default();
+    // A second call keeps the first subscriber, which is the same.
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init());
+}
+
+/// Ctrl-C and what service managers send.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From now on these signals no longer end the process by themselves.
+    pub(super) fn listen() -> Result<Self, CliError> {
+        let listen = |kind| signal(kind).map_err(|error| CliError::failed(format!("cannot listen for signals: {error}")));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// Waits until one arrives.
+    pub(super) async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! `ade run`: from files on this machine to clean workbooks on this machine, in one command.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+
+use ade_core::id::{DocumentId, RunId, WorkspaceId};
+use ade_core::run::RunStatus;
+use clap::Args;
+use console::style;
+use indicatif::HumanBytes;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncReadExt as _;
+
+use super::CliError;
+use super::client::{Client, Config, NewDocument, Output, Run};
+use super::connection::Connection;
+use super::display::{Display, print_line};
+use super::follow::Follower;
+use super::report;
+
+/// Name of the config that is made when there is none.
+const DEFAULT_CONFIG: &str = "default";
+/// Name of the audit record in the output directory.
+pub(super) const ARTIFACT: &str = "artifact.json";
+
+/// Clean documents: upload them, run a config on them, download the result
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Workbooks (.xlsx, .xlsm, .xls, .xlsb, .ods) or delimited text (.csv, .tsv) to clean, in one run
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// The config to run, by name or id [default: the only one, or "default"; made from the template when there is none]
+    #[arg(long, value_name = "NAME_OR_ID")]
+    pub(super) config: Option<String>,
+    /// Where to put the outputs and the audit record [default: ade-output/<run id> beside the first file]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Print the run's events as they come, one JSON object a line, and the result as the last line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What a run left on this machine.
+#[derive(Debug)]
+pub(super) struct Finished {
+    /// The run's record.
+    pub(super) run: Run,
+    /// Where its files are.
+    pub(super) directory: PathBuf,
+    /// Its outputs, with their paths on this machine.
+    pub(super) outputs: Vec<(Output, PathBuf)>,
+    /// Its audit record, when it left one.
+    pub(super) artifact: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(super) async fn run(connection: &Connection, args: RunArgs) -> Result<(), CliError> {
+    let files = args.files.iter().map(|path| LocalDocument::check(path)).collect::<Result<Vec<_>, _>>()?;
+    let out = match &args.out {
+        Some(out) => Destination::Here(out.clone()),
+        None => Destination::Under(files.first().and_then(|file| file.path.parent()).map(|dir| dir.join("ade-output")).unwrap_or_default()),
+    };
+    let client = Client::new(connection)?;
+    let mut display = Display::new(args.json);
+    let finished = clean(&client, &mut display, &files, args.config.as_deref(), &out).await;
+    display.clear();
+    let finished = finished?;
+    if args.json {
+        print_line(finished.result_line().as_bytes());
+    } else {
+        report::print(&finished)?;
+    }
+    finished.verdict()
+}
+
+/// Uploads, runs and downloads.
+pub(super) async fn clean(
+    client: &Client,
+    display: &mut Display,
+    files: &[LocalDocument],
+    config: Option<&str>,
+    out: &Destination,
+) -> Result<Finished, CliError> {
+    let workspace = client.workspace().await?;
+    let config = choose_config(client, display, workspace, config).await?;
+    let mut documents = Vec::with_capacity(files.len());
+    for file in files {
+        documents.push(file.upload(client, display, workspace).await?);
+    }
+    let (id, stream) = client.create_run(config.id, &documents).await?;
+    let mut follower = Follower::new(client, id, 0, Some(stream));
+    loop {
+        let next = tokio::select! {
+            next = follower.next() => next,
+            _ = tokio::signal::ctrl_c() => {
+                return Err(CliError::interrupted(format!("stopped watching; the run {id} goes on"))
+                    .hint(format!("see it with `ade runs logs --follow {id}`")));
+            }
+        };
+        match next {
+            Ok(Some(event)) => display.event(&event),
+            Ok(None) => break,
+            Err(error) => return Err(CliError::from(error).hint(format!("the run goes on; see it with `ade runs show {id}`"))),
+        }
+    }
+    fetch(client, id, out).await
+}
+
+/// Where a run's files go.
+#[derive(Debug, Clone)]
+pub(super) enum Destination {
+    /// Into this directory.
+    Here(PathBuf),
+    /// Into a directory of this one that is named like the run.
+    Under(PathBuf),
+}
+
+impl Destination {
+    fn of(&self, run: RunId) -> PathBuf {
+        match self {
+            Self::Here(directory) => directory.clone(),
+            Self::Under(parent) => parent.join(run.to_string()),
+        }
+    }
+}
+
+/// Downloads everything that a finished run left.
+async fn fetch(client: &Client, id: RunId, out: &Destination) -> Result<Finished, CliError> {
+    let run = client.run(id).await?;
+    let directory = out.of(id);
+    let outputs = if run.status == RunStatus::Succeeded { client.outputs(id).await? } else { Vec::new() };
+    let mut placed = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        let path = directory.join(safe_relative(&output.name)?);
+        make_parent(&path).await?;
+        client.download_output(id, &output.name, &path).await?;
+        placed.push((output, path));
+    }
+    let artifact = if run.artifact_uri.is_some() {
+        let path = directory.join(ARTIFACT);
+        make_parent(&path).await?;
+        client.download_artifact(id, &path).await?;
+        Some(path)
+    } else {
+        None
+    };
+    Ok(Finished { run, directory, outputs: placed, artifact })
+}
+
+impl Finished {
+    /// The result for programs: the last line of `--json`.
+    fn result_line(&self) -> String {
+        let outputs: Vec<_> = self.outputs.iter().map(|(output, path)| json!({ "name": output.name, "path": path })).collect();
+        json!({
+            "object": "ade.cli.result", "run_id": self.run.id, "status": self.run.status, "error_message": self.run.error_message,
+            "directory": self.directory, "outputs": outputs, "artifact": self.artifact,
+        })
+        .to_string()
+    }
+
+    /// Failure when the run did not succeed.
+    pub(super) fn verdict(&self) -> Result<(), CliError> {
+        let reason = self.run.error_message.as_deref().or(self.run.summary.as_deref()).unwrap_or("no reason was recorded");
+        let id = self.run.id;
+        match self.run.status {
+            RunStatus::Succeeded => Ok(()),
+            RunStatus::Canceled => Err(CliError::failed(format!("the run was canceled: {reason}"))),
+            _ => Err(CliError::failed(format!("the run failed: {reason}")).hint(format!("its whole log: `ade runs logs {id}`"))),
+        }
+    }
+}
+
+/// The named config, or the obvious one; made from the template when the workspace has none.
+async fn choose_config(client: &Client, display: &Display, workspace: WorkspaceId, wanted: Option<&str>) -> Result<Config, CliError> {
+    if let Some(id) = wanted.and_then(|text| text.parse().ok()) {
+        return Ok(client.config(workspace, id).await?);
+    }
+    let mut configs = client.configs(workspace).await?;
+    let names = configs.iter().map(|config| config.name.as_str()).collect::<Vec<_>>().join(", ");
+    match wanted {
+        Some(name) => {
+            configs.retain(|config| config.name == name);
+            match configs.len() {
+                1 => Ok(configs.remove(0)),
+                0 => Err(CliError::usage(format!("there is no config {name:?}")).hint(match names.as_str() {
+                    "" => "leave --config out to have one made from the template".to_owned(),
+                    names => format!("there are: {names}"),
+                })),
+                several => {
+                    Err(CliError::usage(format!("{several} configs are called {name:?}")).hint("name one by its id (cfg_…) with --config"))
+                }
+            }
+        }
+        None if configs.is_empty() => {
+            let config = client.create_config(workspace, DEFAULT_CONFIG).await?;
+            display.say(&format!("{} Created the config {:?} from the template", style("✓").green(), config.name));
+            Ok(config)
+        }
+        None => {
+            let obvious = if configs.len() == 1 { Some(0) } else { configs.iter().position(|config| config.name == DEFAULT_CONFIG) };
+            match obvious {
+                Some(index) => Ok(configs.swap_remove(index)),
+                None => Err(CliError::usage("there are several configs and none is called \"default\"")
+                    .hint(format!("choose one with --config: {names}"))),
+            }
+        }
+    }
+}
+
+/// A file on this machine that will be a document.
+#[derive(Debug)]
+pub(super) struct LocalDocument {
+    path: PathBuf,
+    name: String,
+    byte_size: u64,
+}
+
+impl LocalDocument {
+    /// Looks at a file before anything is sent.
+    pub(super) fn check(path: &Path) -> Result<Self, CliError> {
+        let shown = path.display();
+        let meta = std::fs::metadata(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => CliError::usage(format!("{shown} does not exist")).hint("check the path"),
+            _ => CliError::usage(format!("cannot read {shown}: {error}")),
+        })?;
+        if !meta.is_file() {
+            return Err(CliError::usage(format!("{shown} is not a file")).hint("name the workbooks themselves, e.g. with *.xlsx"));
+        }
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| CliError::usage(format!("{shown} has a name that is not Unicode")).hint("rename it"))?;
+        Ok(Self { path: path.to_owned(), name: name.to_owned(), byte_size: meta.len() })
+    }
+
+    async fn upload(&self, client: &Client, display: &Display, workspace: WorkspaceId) -> Result<DocumentId, CliError> {
+        let sha256 = sha256(&self.path).await?;
+        let new = NewDocument { name: self.name.clone(), content_type: content_type(&self.name), byte_size: self.byte_size, sha256 };
+        let document = client.create_document(workspace, &new).await?;
+        let upload = document.upload.ok_or_else(|| CliError::failed("the server named no place to upload to"))?;
+        let bar = display.upload(&self.name, self.byte_size);
+        let sent = bar.clone();
+        let uploaded = client.upload(&upload, &self.path, self.byte_size, move |bytes| sent.inc(bytes)).await;
+        bar.finish_and_clear();
+        uploaded?;
+        let document = client.complete_document(document.id).await?;
+        display.say(&format!("{} Uploaded {} ({})", style("✓").green(), self.name, HumanBytes(self.byte_size)));
+        Ok(document.id)
+    }
+}
+
+async fn sha256(path: &Path) -> Result<String, CliError> {
+    let unreadable = |error| CliError::failed(format!("cannot read {}: {error}", path.display()));
+    let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut buffer).await.map_err(unreadable)? {
+            0 => return Ok(hex::encode(hash.finalize())),
+            read => hash.update(&buffer[..read]),
+        }
+    }
+}
+
+/// The media type of a name that ends like one of the kinds ADE reads.
+fn content_type(name: &str) -> &'static str {
+    let known = HashMap::from([
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("xlsm", "application/vnd.ms-excel.sheet.macroEnabled.12"),
+        ("xlsb", "application/vnd.ms-excel.sheet.binary.macroEnabled.12"),
+        ("xls", "application/vnd.ms-excel"),
+        ("ods", "application/vnd.oasis.opendocument.spreadsheet"),
+        ("csv", "text/csv"),
+        ("tsv", "text/tab-separated-values"),
+    ]);
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
+    known.get(extension.as_str()).copied().unwrap_or("application/octet-stream")
+}
+
+/// An output's name as a path below the output directory; a server must not choose files elsewhere.
+fn safe_relative(name: &str) -> Result<PathBuf, CliError> {
+    let path = Path::new(name);
+    let harmless = !name.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
+    if harmless { Ok(path.to_owned()) } else { Err(CliError::failed(format!("the run's output {name:?} is not a safe file name"))) }
+}
+
+async fn make_parent(path: &Path) -> Result<(), CliError> {
+    let parent = path.parent().unwrap_or(path);
+    tokio::fs::create_dir_all(parent).await.map_err(|error| {
+        CliError::failed(format!("cannot create {}: {error}", parent.display())).hint("choose another directory with --out")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn outputs_stay_in_their_directory() {
+        assert_eq!(safe_relative("clean/a b.xlsx").unwrap(), Path::new("clean/a b.xlsx"));
+        for name in ["", "../x", "/etc/passwd", "a/../../x", "./x/.."] {
+            assert!(safe_relative(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_a_usage_error() {
+        let error = LocalDocument::check(Path::new("no/such.xlsx")).unwrap_err();
+        assert_eq!(error.exit, crate::cli::Exit::Usage);
+        assert!(error.to_string().starts_with("no/such.xlsx does not exist"));
+    }
+
+    #[test]
+    fn media_types_follow_the_extension() {
+        assert_eq!(content_type("a.b.XLSX"), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+        assert_eq!(content_type("README"), "application/octet-stream");
+    }
+}
