@@ -1,0 +1,58 @@
+# The commands people type. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help demo up build base tools test lint fmt openapi docs bench clean
+
+# `make demo PROFILE=release` and so on: slower to build, faster to run.
+PROFILE ?= dev
+ADE = $$(local/dev/target-dir $(PROFILE))/ade
+
+help: ## List these commands
+	@echo "ADE turns messy spreadsheets into clean, auditable workbooks."
+	@echo
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: build base ## Build everything, clean a messy workbook with it, show what happened
+	@$(ADE) demo
+
+up: build base ## Run ADE on this machine: http://127.0.0.1:8000, until Ctrl-C
+	@$(ADE) up
+
+build: ## Build the ade command and every function
+	@local/dev/prerequisites
+	@local/dev/step "Building ade and its functions" \
+		cargo build --locked --profile $(PROFILE) -p ade-local -p ade-functions -p ade-executor --bins
+
+base: ## Make the base environment: Python with the engine
+	@local/dev/prerequisites
+	@local/dev/base
+
+tools: ## Get uv, which installs the dependencies of configs
+	@local/dev/prerequisites
+	@functions/executor/base/ensure-uv .ade/tools
+
+test: ## Run every test and check there is
+	@local/dev/test
+
+lint: ## Check formatting, Rust, Python and shell
+	@local/dev/test lint
+
+fmt: ## Format the Rust code
+	@cargo fmt --all
+
+openapi: ## Write docs/openapi.json from the handlers
+	@UPDATE=1 cargo test --locked -p ade-functions --test it openapi
+
+docs: ## Write docs/settings.md from the declarations
+	@UPDATE=1 cargo test --locked -p ade-local --test docs
+
+bench: ## Measure on a release build what docs/benchmarks.md is about
+	@$(MAKE) build base PROFILE=release
+	@cargo bench --locked -p ade-local
+
+clean: ## Remove what was built; data in .ade stays
+	@cargo clean
+	@rm -rf .ade/wheels .ade/test-env
