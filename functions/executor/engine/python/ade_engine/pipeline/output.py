@@ -181,7 +181,7 @@ class OutputBook:
         return Lazy(lambda: self._workbook()[sheet.title], known)
 
     def write(self, table: pl.DataFrame, handling: Handling) -> Placement:
-        """Writes a table under what is on the sheet, one blank row between; what does not fit goes on to a next sheet."""
+        """Writes a table under what is on the sheet, a blank row between; what does not fit goes on to a next sheet."""
         frame = writable(table)
         pieces = []
         first = 0
