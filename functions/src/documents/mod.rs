@@ -1,0 +1,69 @@
+//! Documents: workbooks and text tables that runs read.
+
+mod complete;
+mod create;
+mod get;
+
+use ade_core::access::Submitter;
+use ade_core::document::{self, DocumentStatus};
+use ade_core::id::{DocumentId, WorkspaceId};
+use ade_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::edge::object::object_name;
+
+pub use complete::*;
+pub use create::*;
+pub use get::*;
+
+object_name!(DocumentObject, "ade.document");
+
+/// A document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Document {
+    /// Its id.
+    pub id: DocumentId,
+    /// Always `ade.document`.
+    pub object: DocumentObject,
+    /// Its workspace.
+    pub workspace_id: WorkspaceId,
+    /// Its file name.
+    #[schema(example = "contacts.xlsx")]
+    pub name: String,
+    /// `pending` until its upload is completed.
+    pub status: DocumentStatus,
+    /// Its media type.
+    #[schema(example = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")]
+    pub content_type: String,
+    /// Its size in bytes.
+    #[schema(example = 18_764)]
+    pub byte_size: u64,
+    /// SHA-256 of its bytes in hexadecimal; null until announced or computed.
+    pub sha256: Option<String>,
+    /// Who uploaded it.
+    pub uploader: Submitter,
+    /// When it was recorded, in Unix seconds.
+    #[schema(example = 1_784_000_000)]
+    pub created: i64,
+    /// When it became ready, in Unix seconds.
+    pub completed: Option<i64>,
+}
+
+impl From<document::Document> for Document {
+    fn from(record: document::Document) -> Self {
+        Self {
+            id: record.document_id,
+            object: DocumentObject::Name,
+            workspace_id: record.workspace_id,
+            name: record.name,
+            status: record.status,
+            content_type: record.content_type,
+            byte_size: record.byte_size,
+            sha256: record.sha256,
+            uploader: record.uploader,
+            created: record.created.seconds(),
+            completed: record.completed.map(Timestamp::seconds),
+        }
+    }
+}

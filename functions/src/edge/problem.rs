@@ -1,0 +1,368 @@
+//! Errors as clients see them: `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
+//!
+//! The core's errors say what is wrong; this file says which status and code that is. `detail` is always safe to show: what a
+//! client must not see (the words of storage, of a panic) goes to the log only, under the same `request_id`.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use ade_core::access::Denied;
+use ade_core::build::CreateBuildError;
+use ade_core::config::SnapshotError;
+use ade_core::document::CompleteError;
+use ade_core::id::{BuildId, InvalidId};
+use ade_core::key::SignInError;
+use ade_core::run::CreateRunError;
+use ade_core::store::StoreError;
+use ade_core::store::page::InvalidCursor;
+use ade_core::store::table::ListError;
+use ade_core::workspace::CreateWorkspaceError;
+use ade_workbook::OpenError;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The media type of every error.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A field of a request that can't be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// Where it is, e.g. `options.timeout_seconds` or `input_documents[0]`; empty for the whole body.
+    #[schema(example = "options.timeout_seconds")]
+    pub path: String,
+    /// What is wrong, for people.
+    #[schema(example = "expected a whole number from 1 to 86400")]
+    pub message: String,
+    /// What is wrong, for programs.
+    #[schema(example = "out_of_range")]
+    pub code: String,
+}
+
+impl FieldError {
+    /// An error at a path of the request.
+    pub fn new(path: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), code: code.to_owned() }
+    }
+}
+
+/// The body of every error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemDocument {
+    /// Always `about:blank`: `code` tells problems apart.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    pub kind: String,
+    /// The status in words.
+    #[schema(example = "Not Found")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    pub status: u16,
+    /// What is wrong, for people.
+    #[schema(example = "There is no such run.")]
+    pub detail: String,
+    /// What is wrong, for programs; stable.
+    #[schema(example = "run_not_found")]
+    pub code: String,
+    /// The path of the request.
+    #[schema(example = "/api/v1/runs/run_01JZX3Q4T5V6W7X8Y9ZABCDEFG")]
+    pub instance: String,
+    /// The request's id, under which the log has the rest.
+    pub request_id: String,
+    /// Each field that can't be accepted; on 422.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// The build that is in the way; with `build_in_progress`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<BuildId>,
+}
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    build_id: Option<BuildId>,
+    /// Seconds after which trying again makes sense.
+    retry_after: Option<u32>,
+    /// For the log only.
+    cause: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), build_id: None, retry_after: None, cause: None }
+    }
+
+    fn because(self, cause: impl Display) -> Self {
+        Self { cause: Some(cause.to_string()), ..self }
+    }
+
+    fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// 400: the request can't be read at all.
+    pub fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 401: nobody has signed in.
+    pub fn unauthorized(detail: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    /// 404: nothing is at this path.
+    pub fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path for this method.")
+    }
+
+    /// 404: the record does not exist, or not for this caller.
+    pub fn no_such(kind: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("{}_not_found", kind.replace(' ', "_")), format!("There is no such {kind}."))
+    }
+
+    /// 403, or 404 when the caller must not learn that the record exists.
+    pub fn denied(denied: Denied, kind: &str) -> Self {
+        match denied {
+            Denied::NotFound => Self::no_such(kind),
+            Denied::Forbidden(permission) => {
+                let detail = format!("The role of this key lacks the permission `{}`.", permission.name());
+                Self::new(StatusCode::FORBIDDEN, "permission_denied", detail)
+            }
+        }
+    }
+
+    /// 409: another state is needed first.
+    pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 409: the config is being built already.
+    pub fn build_in_progress(build: BuildId) -> Self {
+        let detail = format!("The config is being built already, by {build}. Follow that build, or ask with `wait`.");
+        Self { build_id: Some(build), ..Self::conflict("build_in_progress", detail) }
+    }
+
+    /// 413: the body of the request is too long.
+    pub fn body_too_large(limit: usize) -> Self {
+        let detail = format!("The body of a request may have at most {limit} bytes.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
+    }
+
+    /// 413: a document is larger than this installation allows.
+    pub fn document_too_large(limit: u64) -> Self {
+        let detail = format!("A document may have at most {limit} bytes.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "document_too_large", detail)
+    }
+
+    /// 415: the body is not JSON by its own account.
+    pub fn not_json() -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send the body as `Content-Type: application/json`.")
+    }
+
+    /// 422: fields of the request can't be accepted.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] if one.path.is_empty() => format!("The request can't be accepted: {}.", one.message),
+            [one] => format!("The request can't be accepted: {}: {}.", one.path, one.message),
+            many => format!("{} fields of the request can't be accepted.", many.len()),
+        };
+        Self { errors, ..Self::unprocessable("validation_failed", detail) }
+    }
+
+    /// 422: the request can be read but not be carried out.
+    pub fn unprocessable(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
+    /// 500: our own fault. `cause` goes to the log.
+    pub fn internal(cause: impl Display) -> Self {
+        let detail = "ADE failed to answer this request. The log has the cause under the request id.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).because(cause)
+    }
+
+    /// 503: something that ADE needs does not answer. `cause` goes to the log.
+    fn unavailable(code: &'static str, cause: impl Display) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "ADE can't reach its storage at the moment. Try again.")
+            .because(cause)
+            .retry_after(1)
+    }
+
+    /// 503: storage broke off while it was read. `cause` goes to the log.
+    pub fn interrupted(cause: impl Display) -> Self {
+        Self::unavailable("storage_unavailable", cause)
+    }
+
+    /// Its HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its stable code.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Logs what the answer does not tell. Refusals are the caller's affair and only noted.
+    pub(super) fn log(&self) {
+        let (status, code) = (self.status.as_u16(), self.code.as_ref());
+        match &self.cause {
+            Some(cause) => tracing::error!(status, code, cause, "request failed"),
+            None => tracing::info!(status, code, "request refused"),
+        }
+    }
+
+    /// As the answer to a request.
+    pub fn into_response(self, instance: &str, request_id: &str) -> Response<Bytes> {
+        let document = ProblemDocument {
+            kind: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or_default().to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.into_owned(),
+            code: self.code.into_owned(),
+            instance: instance.to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self.errors,
+            build_id: self.build_id,
+        };
+        // Texts and numbers always serialise.
+        let mut response = Response::new(Bytes::from(serde_json::to_vec(&document).unwrap_or_default()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Throttled(_) => Self::unavailable("throttled", error),
+            StoreError::Unavailable { .. } => Self::unavailable("storage_unavailable", error),
+            StoreError::Condition(_) => Self::conflict("conflict", "Somebody else changed this at the same time. Try again."),
+            StoreError::Corrupt(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<InvalidId> for Problem {
+    /// What is not an id names nothing.
+    fn from(error: InvalidId) -> Self {
+        Self::no_such(error.kind)
+    }
+}
+
+impl From<InvalidCursor> for Problem {
+    fn from(error: InvalidCursor) -> Self {
+        Self::invalid(vec![FieldError::new("cursor", "invalid_cursor", error.to_string())])
+    }
+}
+
+impl From<ListError> for Problem {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Cursor(error) => error.into(),
+            ListError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Invalid => Self::unauthorized("The API key is not valid."),
+            SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CreateWorkspaceError> for Problem {
+    fn from(error: CreateWorkspaceError) -> Self {
+        match error {
+            CreateWorkspaceError::SlugTaken(slug) => Self::conflict("slug_taken", format!("Another workspace has the slug `{slug}`.")),
+            CreateWorkspaceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SnapshotError> for Problem {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::Empty => Self::unprocessable("config_empty", "The config's draft has no files."),
+            SnapshotError::TooLarge => Self::unprocessable("config_too_large", sentence(&error)),
+            SnapshotError::Changing => Self::conflict("config_changing", sentence(&error)).retry_after(1),
+            SnapshotError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CreateBuildError> for Problem {
+    fn from(error: CreateBuildError) -> Self {
+        match error {
+            CreateBuildError::Snapshot(error) => error.into(),
+            CreateBuildError::UnknownVersion(_) => Self::no_such("config version"),
+            CreateBuildError::NoBase => Self::internal(error),
+            CreateBuildError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CreateRunError> for Problem {
+    fn from(error: CreateRunError) -> Self {
+        let documents = |code, error: &CreateRunError| Self::invalid(vec![FieldError::new("input_documents", code, error.to_string())]);
+        match error {
+            CreateRunError::NoDocument => documents("required", &error),
+            CreateRunError::TooManyDocuments => documents("too_long", &error),
+            CreateRunError::DuplicateDocument(_) => documents("duplicate", &error),
+            CreateRunError::DocumentNotReady(_) => Self::conflict("document_not_ready", sentence(&error)),
+            CreateRunError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CompleteError> for Problem {
+    fn from(error: CompleteError) -> Self {
+        match error {
+            CompleteError::NotUploaded => Self::conflict("document_not_uploaded", sentence(&error)),
+            CompleteError::WrongSize { .. } => Self::unprocessable("document_size_mismatch", sentence(&error)),
+            CompleteError::WrongChecksum => Self::unprocessable("document_checksum_mismatch", sentence(&error)),
+            CompleteError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OpenError> for Problem {
+    /// Why a document is not accepted. The reader's words name no path and no internals.
+    fn from(error: OpenError) -> Self {
+        let code = match &error {
+            OpenError::Empty => "document_empty",
+            OpenError::Encrypted => "document_encrypted",
+            OpenError::Mismatch { .. } => "document_kind_mismatch",
+            OpenError::Unsupported { .. } | OpenError::NoExtension => "document_kind_unsupported",
+            OpenError::TooLarge { .. } => "document_too_large",
+            OpenError::Corrupt { .. } | OpenError::Encoding { .. } | OpenError::NoSuchSheet { .. } => "document_unreadable",
+            OpenError::Io(_) => return Self::internal(error),
+        };
+        Self::unprocessable(code, error.to_string())
+    }
+}
+
+/// An error's words as a sentence.
+fn sentence(error: &impl Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(letters).chain(std::iter::once('.')).collect()
+}

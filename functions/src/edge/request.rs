@@ -1,0 +1,143 @@
+//! A request as handlers see it.
+
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ade_core::id::InvalidId;
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use lambda_http::aws_lambda_events::query_map::QueryMap;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, RequestExt as _};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::{Problem, body};
+
+/// Where the API's paths start, behind whatever stage or mapping is in front.
+const BASE: &str = "/api/v1";
+
+/// How long a request may take when the runtime does not say.
+const PATIENCE: Duration = Duration::from_mins(15);
+
+/// A request.
+#[derive(Debug)]
+pub struct Request {
+    /// Its id: in the answer, in the log, and in the gateway's log.
+    pub id: String,
+    /// The trace it belongs to.
+    pub trace_id: String,
+    /// Its method.
+    pub method: Method,
+    /// Its path as the client sent it.
+    pub path: String,
+    /// When the function is stopped.
+    pub deadline: Instant,
+    pub(super) headers: HeaderMap,
+    base: String,
+    parameters: QueryMap,
+    query: String,
+    body: Bytes,
+}
+
+impl Request {
+    /// Reads the event that API Gateway, or the local gateway, sends.
+    pub fn from_event(event: lambda_http::Request) -> Self {
+        let (parts, body) = event.into_parts();
+        let lambda = parts.extensions.lambda_context_ref();
+        let (gateway_id, context_path) = match parts.extensions.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => (context.request_id.clone(), context.path.clone()),
+            Some(RequestContext::ApiGatewayV2(context)) => (context.request_id.clone(), None),
+            _ => (None, None),
+        };
+        let raw_path = parts.extensions.raw_http_path().to_owned();
+        let path = context_path.unwrap_or(raw_path);
+        let base = path.find(BASE).map_or(BASE, |at| &path[..at + BASE.len()]).to_owned();
+        Self {
+            id: gateway_id.or_else(|| lambda.map(|lambda| lambda.request_id.clone())).unwrap_or_default(),
+            trace_id: trace_id(&parts.headers),
+            deadline: deadline(lambda.map_or(0, |lambda| lambda.deadline)),
+            parameters: parts.extensions.path_parameters(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            method: parts.method,
+            headers: parts.headers,
+            body: match body {
+                Body::Text(text) => text.into(),
+                Body::Binary(bytes) => bytes.into(),
+                _ => Bytes::new(),
+            },
+            path,
+            base,
+        }
+    }
+
+    /// The id that stands in the path. What is not an id of the right kind names nothing.
+    pub fn id_in_path<T: FromStr<Err = InvalidId>>(&self, name: &str) -> Result<T, Problem> {
+        Ok(self.parameter(name).parse()?)
+    }
+
+    /// A parameter of the path, decoded.
+    pub fn parameter(&self, name: &str) -> &str {
+        self.parameters.first(name).unwrap_or_default()
+    }
+
+    /// The JSON body.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        body::json(&self.headers, &self.body)
+    }
+
+    /// The query string.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        body::query(&self.query)
+    }
+
+    /// A header, if it is readable text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the client names this media type as one that it accepts.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        self.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(
+            |range| {
+                let essence = range.split(';').next().unwrap_or_default();
+                essence.trim().eq_ignore_ascii_case(media_type)
+            },
+        )
+    }
+
+    /// The API key: `Authorization: Bearer …` or `X-API-Key: …`.
+    pub(super) fn api_key(&self) -> Option<&str> {
+        let bearer = self.header("authorization").and_then(|value| {
+            let (scheme, key) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(key)
+        });
+        bearer.or_else(|| self.header("x-api-key")).map(str::trim)
+    }
+
+    /// The path of another resource, under the same host and prefix.
+    pub(super) fn location(&self, link: &str) -> String {
+        format!("{}{link}", self.base)
+    }
+}
+
+/// When the function is stopped, which its context tells in milliseconds since 1970.
+fn deadline(millis: u64) -> Instant {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = if millis == 0 { PATIENCE } else { Duration::from_millis(millis).saturating_sub(now) };
+    Instant::now() + left.min(PATIENCE)
+}
+
+/// The trace that a caller is in ([Trace Context](https://www.w3.org/TR/trace-context/)), or that the gateway began
+/// ([X-Ray](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader)), or a new one.
+/// Always 32 hexadecimal digits: X-Ray's `1-<8>-<24>` without its decoration is one too.
+fn trace_id(headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let w3c = text("traceparent").and_then(|value| value.split('-').nth(1)).map(str::to_owned);
+    let xray = || {
+        let root = text("x-amzn-trace-id")?.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
+        Some(root.strip_prefix("1-")?.replace('-', ""))
+    };
+    let usable = |id: &String| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) && id.bytes().any(|byte| byte != b'0');
+    w3c.filter(usable).or_else(|| xray().filter(usable)).unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string())
+}

@@ -1,0 +1,210 @@
+//! Answers that are written while something happens.
+//!
+//! A body can't take back what it has sent, so it never fails: a Lambda runtime would write the error's text into the body
+//! and end the answer as if all were well. A fault is logged and the stream just ends, without a `*.completed` line, which
+//! tells the client to resume after the last line that it has read. The same happens shortly before the function's deadline.
+
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _, pin_mut};
+use http::{HeaderValue, Response, header};
+use http_body::Frame;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tracing::Span;
+
+use super::Problem;
+
+/// What handlers of streaming operations end with.
+pub type StreamAnswer = Result<Response<StreamBody>, Problem>;
+
+/// How long a stream may be silent before it says that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// How long before the function's deadline a stream ends itself.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+/// A body that is there at once or comes in pieces.
+pub enum StreamBody {
+    /// There at once; `None` when it has been read.
+    Whole(Option<Bytes>),
+    /// Comes in pieces.
+    Pieces(BoxStream<'static, Bytes>),
+}
+
+impl From<Bytes> for StreamBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl http_body::Body for StreamBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Pieces(pieces) => pieces.poll_next_unpin(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes)))),
+        }
+    }
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// One JSON object a line.
+    Ndjson,
+    /// [Server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html), for `EventSource`.
+    ServerSent,
+}
+
+impl Framing {
+    /// Media type of such a body.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Ndjson => "application/x-ndjson",
+            Self::ServerSent => "text/event-stream",
+        }
+    }
+
+    fn heartbeat(self) -> Bytes {
+        Bytes::from_static(match self {
+            Self::Ndjson => b"{\"type\":\"heartbeat\"}\n",
+            Self::ServerSent => b": heartbeat\n\n",
+        })
+    }
+
+    fn frame(self, lines: Bytes) -> Bytes {
+        match self {
+            Self::Ndjson => lines,
+            Self::ServerSent => server_sent(&lines),
+        }
+    }
+}
+
+/// Whole NDJSON lines of events as server-sent events, with their ids, by which `EventSource` resumes.
+fn server_sent(lines: &[u8]) -> Bytes {
+    #[derive(Deserialize)]
+    struct Head {
+        id: u64,
+    }
+    let mut framed = BytesMut::with_capacity(lines.len() * 2);
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        if let Ok(Head { id }) = serde_json::from_slice(line) {
+            framed.put(format!("id: {id}\n").as_bytes());
+        }
+        framed.put(&b"data: "[..]);
+        framed.put(line);
+        framed.put(&b"\n\n"[..]);
+    }
+    framed.freeze()
+}
+
+/// A streamed answer of whole event lines. `about` is the header that names the record, such as `x-run-id`.
+pub fn events<E: Display + Send + 'static>(
+    lines: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+    framing: Framing,
+    deadline: Instant,
+    about: (&'static str, String),
+) -> StreamAnswer {
+    let pieces = lively(lines, framing, farewell(deadline));
+    let mut response = Response::new(StreamBody::Pieces(within(Span::current(), pieces).boxed()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.media_type()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Reverse proxies that buffer by default are asked not to (nginx).
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    headers.insert(about.0, HeaderValue::try_from(about.1).map_err(Problem::internal)?);
+    Ok(response)
+}
+
+/// Waits for something, but not longer than a request with this deadline can be answered; `None` then.
+pub async fn until_farewell<T>(deadline: Instant, something: impl Future<Output = T>) -> Option<T> {
+    timeout_at(farewell(deadline), something).await.ok()
+}
+
+fn farewell(deadline: Instant) -> Instant {
+    deadline.checked_sub(FAREWELL).unwrap_or(deadline)
+}
+
+/// Adds heartbeats to a stream of lines, and ends it at its end, at its first error, or at `end`.
+fn lively<E: Display + Send>(
+    lines: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+    framing: Framing,
+    end: Instant,
+) -> impl Stream<Item = Bytes> + Send {
+    async_stream::stream! {
+        pin_mut!(lines);
+        let end = sleep_until(end);
+        pin_mut!(end);
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = &mut end => break,
+                next = timeout(HEARTBEAT, lines.next()) => next,
+            };
+            match next {
+                Ok(Some(Ok(lines))) => yield framing.frame(lines),
+                Ok(Some(Err(error))) => {
+                    tracing::error!(%error, "stream ended early");
+                    break;
+                }
+                Ok(None) => break,
+                Err(_silence) => yield framing.heartbeat(),
+            }
+        }
+    }
+}
+
+/// Polls a stream inside a span, so that what it logs carries the request's id although its handler has returned.
+fn within<S: Stream + Send>(span: Span, stream: S) -> impl Stream<Item = S::Item> + Send {
+    let mut stream = Box::pin(stream);
+    futures::stream::poll_fn(move |cx| span.in_scope(|| stream.poll_next_unpin(cx)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream;
+
+    async fn text(lines: impl Stream<Item = Result<Bytes, &'static str>> + Send + 'static, framing: Framing, end: Duration) -> String {
+        let pieces: Vec<Bytes> = lively(lines, framing, Instant::now() + end).collect().await;
+        pieces.iter().map(|piece| String::from_utf8_lossy(piece).into_owned()).collect()
+    }
+
+    fn line(id: u32) -> Result<Bytes, &'static str> {
+        Ok(Bytes::from(format!("{{\"id\":{id}}}\n")))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_broken_by_heartbeats() {
+        let late = stream::once(async {
+            tokio::time::sleep(Duration::from_secs(25)).await;
+            line(2)
+        });
+        let seen = text(stream::iter([line(1)]).chain(late), Framing::Ndjson, Duration::from_mins(15)).await;
+        assert_eq!(seen, "{\"id\":1}\n{\"type\":\"heartbeat\"}\n{\"type\":\"heartbeat\"}\n{\"id\":2}\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_or_the_deadline_ends_the_stream_quietly() {
+        let faulty = stream::iter([line(1), Err("storage is gone"), line(2)]);
+        assert_eq!(text(faulty, Framing::Ndjson, Duration::from_mins(15)).await, "{\"id\":1}\n");
+        let endless = stream::iter([line(1)]).chain(stream::pending());
+        assert_eq!(text(endless, Framing::Ndjson, Duration::from_secs(5)).await, "{\"id\":1}\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn server_sent_events_carry_ids() {
+        let lines = stream::iter([Ok::<_, &'static str>(Bytes::from_static(b"{\"id\":7}\n{\"id\":8}\n"))]);
+        let seen = text(lines, Framing::ServerSent, Duration::from_mins(1)).await;
+        assert_eq!(seen, "id: 7\ndata: {\"id\":7}\n\nid: 8\ndata: {\"id\":8}\n\n");
+    }
+}

@@ -1,0 +1,140 @@
+//! The OpenAPI document, derived from the handlers.
+//!
+//! `docs/openapi.json` is this document, written by `UPDATE=1 cargo test -p ade-functions openapi`; a test fails when it is
+//! stale. Gateways, typed clients and the reference are generated from the committed file.
+
+use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{self, Components, ContentBuilder, InfoBuilder, License, Ref, RefOr, ResponseBuilder, Schema, ServerBuilder};
+use utoipa::{Modify, OpenApi, ToSchema as _};
+
+use crate::edge::problem::{PROBLEM_JSON, ProblemDocument};
+use crate::{builds, configs, documents, keys, runs, system, workspaces};
+
+#[cfg(test)]
+mod tests;
+
+/// The committed document.
+pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
+
+/// Every handler, once more.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        system::health,
+        system::get_openapi,
+        workspaces::create_workspace,
+        workspaces::get_workspace,
+        keys::create_api_key,
+        configs::create_config,
+        configs::list_configs,
+        configs::get_config,
+        builds::create_build,
+        builds::list_builds,
+        builds::get_build,
+        builds::list_build_logs,
+        builds::follow_build_events,
+        documents::create_document,
+        documents::complete_document,
+        documents::get_document,
+        runs::create_run,
+        runs::list_runs,
+        runs::get_run,
+        runs::list_run_logs,
+        runs::follow_run_events,
+        runs::get_run_artifact,
+        runs::list_run_outputs,
+        runs::download_run_output,
+    ),
+    components(schemas(ProblemDocument)),
+    tags(
+        (name = "System", description = "The system itself."),
+        (name = "Workspaces", description = "Workspaces and the keys to them."),
+        (name = "Configs", description = "Python packages of rules: a draft and immutable versions."),
+        (name = "Builds", description = "A config's version, frozen into an environment."),
+        (name = "Documents", description = "Workbooks and text tables, uploaded straight to storage."),
+        (name = "Runs", description = "Executions of a build over documents."),
+    ),
+    modifiers(&Common)
+)]
+struct Handlers;
+
+/// The document as the handlers describe it.
+pub fn document() -> openapi::OpenApi {
+    Handlers::openapi()
+}
+
+/// The document as it is committed.
+pub fn text() -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(&document())? + "\n")
+}
+
+/// What all operations have in common.
+struct Common;
+
+impl Modify for Common {
+    fn modify(&self, api: &mut openapi::OpenApi) {
+        api.info = InfoBuilder::new()
+            .title("ADE")
+            .version("1")
+            .description(Some(
+                "The Automatic Data Extractor turns messy workbooks into clean, auditable ones. Rules are Python packages (configs) \
+                 that are built into frozen environments and run on documents.\n\n\
+                 Errors are `application/problem+json`; `code` is stable. Unknown fields of requests are refused, unknown fields of \
+                 answers and unknown event types must be ignored. Times are Unix seconds.",
+            ))
+            .license(Some(License::new("MIT OR Apache-2.0")))
+            .build();
+        api.servers = Some(vec![ServerBuilder::new().url("/api/v1").build()]);
+        let components = api.components.get_or_insert_with(Components::new);
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key.")).build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let header = ApiKeyValue::with_description("X-API-Key", "An API key, for clients that keep `Authorization` to themselves.");
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(header)));
+        let none: [&str; 0] = [];
+        api.security = Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("api_key", none)]);
+        components.schemas.values_mut().for_each(always_whole);
+        for item in api.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+            operations.into_iter().flatten().for_each(add_problems);
+        }
+    }
+}
+
+/// Resources always have all their fields, null until known: a schema with an `object` field requires every field.
+fn always_whole(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = schema
+        && object.properties.contains_key("object")
+        && !object.properties.contains_key("elapsed_ms")
+    {
+        object.required = object.properties.keys().cloned().collect();
+    }
+}
+
+/// Every operation may be refused; which ways there are follows from what it takes.
+fn add_problems(operation: &mut openapi::path::Operation) {
+    let parameters = operation.parameters.as_deref().unwrap_or_default();
+    let stands_in = |place: &ParameterIn| parameters.iter().any(|parameter| matches!(parameter, RefOr::T(p) if p.parameter_in == *place));
+    let (has_path, has_query) = (stands_in(&ParameterIn::Path), stands_in(&ParameterIn::Query));
+    let has_body = operation.request_body.is_some();
+    let open = operation.security.is_some();
+    let refusals = [
+        ("400", has_body, "The body is missing or not JSON."),
+        ("401", !open, "No key, or not a valid one."),
+        ("403", !open, "The key's role lacks a permission."),
+        ("404", has_path, "There is no such thing, or not for this caller."),
+        ("413", has_body, "Too large."),
+        ("415", has_body, "The body is not `application/json`."),
+        ("422", has_body || has_query, "Fields can't be accepted; `errors` names them."),
+        ("429", true, "Too many requests; `Retry-After` says when to try again."),
+        ("500", true, "A fault of ADE itself."),
+        ("503", true, "Something ADE needs does not answer; `Retry-After` says when to try again."),
+    ];
+    for (status, applies, description) in refusals {
+        if applies && !operation.responses.responses.contains_key(status) {
+            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemDocument::name()))).build();
+            let response = ResponseBuilder::new().description(description).content(PROBLEM_JSON, problem).build();
+            operation.responses.responses.insert(status.to_owned(), response.into());
+        }
+    }
+}

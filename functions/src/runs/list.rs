@@ -1,0 +1,65 @@
+use ade_core::access::Permission;
+use ade_core::id::{ConfigId, DocumentId, WorkspaceId};
+use ade_core::run::{ListRuns, RunStatus};
+use ade_core::time::Timestamp;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::Run;
+use crate::edge::page::page_request;
+use crate::edge::{Answer, Call, List, ok};
+
+/// Which runs are wanted; conditions add up.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListRunsQuery {
+    /// With this status; repeat it for one of several.
+    #[param(inline)]
+    pub status: Vec<RunStatus>,
+    /// Of this config.
+    pub config_id: Option<ConfigId>,
+    /// With this document.
+    pub input_document_id: Option<DocumentId>,
+    /// Submitted by the principal with this id.
+    #[param(example = "key_01JZX3Q4T5V6W7X8Y9ZABCDEFG")]
+    pub submitted_by: Option<String>,
+    /// Created at or after this moment, in Unix seconds.
+    pub created_after: Option<i64>,
+    /// Created before this moment, in Unix seconds.
+    pub created_before: Option<i64>,
+    /// Most items of the page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// List runs
+///
+/// The runs of a workspace, newest first. With conditions, a page may be short and still have a next one. A run that has just
+/// changed may show its former state here for a moment.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{workspace_id}/runs",
+    operation_id = "list-runs",
+    tag = "Runs",
+    params(("workspace_id" = WorkspaceId, Path, description = "The workspace."), ListRunsQuery),
+    responses((status = 200, description = "A page of runs.", body = List<Run>))
+)]
+pub async fn list_runs(call: Call) -> Answer {
+    let workspace = call.workspace(Permission::RunsRead).await?;
+    let query: ListRunsQuery = call.request.query()?;
+    let page = page_request(query.limit, query.cursor.as_deref())?;
+    let moment = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
+    let wanted = ListRuns {
+        statuses: query.status.into_iter().collect(),
+        config_id: query.config_id,
+        document_id: query.input_document_id,
+        submitted_by: query.submitted_by,
+        created_after: query.created_after.map(moment),
+        created_before: query.created_before.map(moment),
+    };
+    let runs = call.ade().runs.list(workspace.workspace_id, wanted, page).await?;
+    ok(&List::of(runs, Run::from))
+}

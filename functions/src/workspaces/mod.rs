@@ -1,0 +1,46 @@
+//! Workspaces.
+
+mod create;
+mod get;
+
+use ade_core::id::WorkspaceId;
+use ade_core::workspace;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::edge::object::object_name;
+
+pub use create::*;
+pub use get::*;
+
+object_name!(WorkspaceObject, "ade.workspace");
+
+/// A workspace: what it holds is invisible to every other one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// Always `ade.workspace`.
+    pub object: WorkspaceObject,
+    /// Its name for people.
+    #[schema(example = "Finance")]
+    pub name: String,
+    /// Its unique name for URLs and commands.
+    #[schema(example = "finance")]
+    pub slug: String,
+    /// When it was created, in Unix seconds.
+    #[schema(example = 1_784_000_000)]
+    pub created: i64,
+}
+
+impl From<workspace::Workspace> for Workspace {
+    fn from(record: workspace::Workspace) -> Self {
+        Self {
+            id: record.workspace_id,
+            object: WorkspaceObject::Name,
+            name: record.name,
+            slug: record.slug,
+            created: record.created.seconds(),
+        }
+    }
+}
