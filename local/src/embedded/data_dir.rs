@@ -26,6 +26,9 @@ pub(super) const FORMAT_FILE: &str = "format";
 const LOCK_FILE: &str = "lock";
 const DYNAMODB_DIR: &str = "dynamodb";
 const S3_DIR: &str = "s3";
+/// What else a directory like `.ade` holds: nobody's data, and slow or impossible to make again without a network. And the
+/// demo's data directory, which has a lock of its own.
+const KEPT: [&str; 5] = ["base", "tools", "wheels", "test-env", "demo"];
 
 /// A data directory this process owns, until dropped.
 #[derive(Debug)]
@@ -75,7 +78,7 @@ impl DataDir {
     }
 }
 
-/// Empties a data directory; what stays is the lock file.
+/// Empties a data directory; what stays is the lock file, and what was installed there.
 ///
 /// The format marker goes last, so an interrupted reset can be run again.
 ///
@@ -88,7 +91,8 @@ pub fn reset(path: &Path) -> Result<(), EmbeddedError> {
     let _lock = lock(path)?;
     for entry in fs::read_dir(path).map_err(EmbeddedError::io("read", path))? {
         let entry = entry.map_err(EmbeddedError::io("read", path))?;
-        if entry.file_name() != LOCK_FILE && entry.file_name() != FORMAT_FILE {
+        let name = entry.file_name();
+        if name != LOCK_FILE && name != FORMAT_FILE && !KEPT.iter().any(|kept| name == *kept) {
             remove(&entry)?;
         }
     }
