@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import openpyxl
 import pytest
+
+SCHEMA_FILE = Path(__file__).parents[1] / "artifact.schema.json"
+SCHEMA = jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text("utf-8")))
 
 
 @dataclass
@@ -93,7 +97,9 @@ def process(tmp_path: Path) -> Callable[..., Outcome]:
             "--config-package", config, "--log-format", "ndjson", *arguments, env=env,
         )  # fmt: skip
         assert done.stdout == ""
-        return Outcome(done.returncode, done.stdout, done.stderr, out)
+        outcome = Outcome(done.returncode, done.stdout, done.stderr, out)
+        SCHEMA.validate(outcome.artifact)
+        return outcome
 
     return run
 

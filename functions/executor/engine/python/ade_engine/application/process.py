@@ -126,11 +126,10 @@ class _Sheet:
         )
         self._refine(HookName.ON_TABLE_MAPPED, work)
         run.progress(rules.TRANSFORM, self.ref.name, 0, total, index)
-        frame, work.transformed = rules.transform(run, work.frame, base)
-        self._replace(work, frame)
+        work.frame, work.transformed = rules.transform(run, work.frame, base)
         self._refine(HookName.ON_TABLE_TRANSFORMED, work)
         run.progress(rules.VALIDATE, self.ref.name, 0, total, index)
-        self._replace(work, rules.validate(run, work.frame, base))
+        work.frame = rules.validate(run, work.frame, base)
         self._refine(HookName.ON_TABLE_VALIDATED, work)
         work.read_derived(run.state)
         work.settle(run.registry.fields)
@@ -138,9 +137,8 @@ class _Sheet:
 
     def _refine(self, hook: HookName, table: Table) -> None:
         context = {**self.common, **self.source, "source_region": table.region, "table_index": table.index}
-        self._replace(table, hooks.refine(self.run, hook, table.frame, context))
-
-    def _replace(self, table: Table, frame: pl.DataFrame) -> None:
+        frame = hooks.refine(self.run, hook, table.frame, context)
+        # Hooks may drop and move rows; transforms and validators can't.
         table.rows = provenance.follow(table.frame, frame, table.rows)
         table.frame = frame
 

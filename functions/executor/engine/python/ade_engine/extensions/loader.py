@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import hashlib
 import importlib
 import inspect
@@ -129,6 +128,8 @@ def load(package: ConfigPackage) -> tuple[Registry, list[str]]:
         for name in modules:
             outcome = importlib.import_module(name).register(registry)
             if inspect.iscoroutine(outcome):
+                import asyncio
+
                 asyncio.run(outcome)
     finally:
         sys.path.remove(str(package.import_root))

@@ -63,10 +63,7 @@ def validate(run: RunContext, table: pl.DataFrame, context: dict[str, Any]) -> p
     count = pl.lit(0, pl.Int32)
     for column in issue_columns:
         count = count + pl.col(column).is_not_null().cast(pl.Int32)
-    table = table.with_columns(count.cast(pl.Int32).alias(ISSUE_COUNT))
-    table = table.with_columns((pl.col(ISSUE_COUNT) > 0).alias(HAS_ISSUES))
-    order = [*(c for c in table.columns if c not in (HAS_ISSUES, ISSUE_COUNT)), HAS_ISSUES, ISSUE_COUNT]
-    table = table.select(order)
+    table = table.with_columns((count > 0).alias(HAS_ISSUES), count.cast(pl.Int32).alias(ISSUE_COUNT))
     run.logger.event(
         "validation.summary",
         level=logging.DEBUG,
