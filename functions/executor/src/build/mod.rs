@@ -1,0 +1,296 @@
+//! Making a build: a config version and what it requires, layered over the base environment, checked, packed and published.
+//!
+//! Each step is told by events. The environment is made beside its final place and renamed when it is whole; a build that fails
+//! leaves nothing behind but its log.
+
+mod install;
+mod uv;
+
+use std::path::PathBuf;
+
+use ade_core::Ade;
+use ade_core::build::{Build, Ended};
+use ade_core::eventlog::{BuildStep, EventBody, FailureCode, LogLine, LogStream, LogWriter, StepStatus};
+use ade_core::id::BuildId;
+use ade_core::layout;
+use ade_core::lease::Lease;
+use ade_core::store::StoreError;
+use bytes::Bytes;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use self::install::EngineSource;
+use crate::base::Base;
+use crate::halt::{Brake, Halt};
+use crate::logged::run_logged;
+use crate::owner::own;
+use crate::process::{Exit, Limits, Program};
+use crate::pump::{Pump, Quota, Seen};
+use crate::requirements::normalized;
+use crate::run::{Checked, engine};
+use crate::stop::{Failed, Stop, fault, outlast, unless_halted};
+use crate::venv::{Manifest, Venv, pack};
+
+/// Lists packages and compiles the config.
+const PACKAGES_SCRIPT: &str = include_str!("packages.py");
+const PACKAGES: &str = "packages.json";
+
+/// Makes builds.
+pub struct Builder {
+    /// The stores.
+    pub ade: Ade,
+    /// The base environment of this machine.
+    pub base: Base,
+}
+
+impl Builder {
+    /// Makes a build if it waits for a builder, until `deadline` at the latest. Its committed events also go to `relay`. Returns the id
+    /// of the completed event when the build was finished here.
+    pub async fn execute(&self, id: BuildId, deadline: Instant, relay: mpsc::Sender<Bytes>) -> Result<Option<u64>, StoreError> {
+        let timeout = |_: &Build| self.ade.settings.build_timeout.duration();
+        own(&self.ade, id, deadline, timeout, |lease, build, brake| Making::carry_out(self, lease, build, brake, relay)).await
+    }
+}
+
+/// A build that is being made.
+struct Making<'a> {
+    builder: &'a Builder,
+    lease: Lease<Build>,
+    build: Build,
+    brake: Brake,
+    log: LogWriter,
+    pump: Pump,
+    started: Instant,
+    engine: EngineSource,
+    /// Where it will be.
+    place: Venv,
+    /// Where it is made.
+    venv: Venv,
+    overlay: bool,
+    /// Home of the programs that make it.
+    home: PathBuf,
+}
+
+/// What `packages.py` writes.
+#[derive(Debug, Deserialize)]
+struct Packages {
+    packages: Vec<Package>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    shared: bool,
+}
+
+impl<'a> Making<'a> {
+    async fn carry_out(
+        builder: &'a Builder,
+        lease: Lease<Build>,
+        build: Build,
+        brake: Brake,
+        relay: mpsc::Sender<Bytes>,
+    ) -> Result<Build, Stop> {
+        let settings = &builder.ade.settings;
+        let logs = layout::build_logs(build.build_id);
+        let log = LogWriter::start(lease.clone(), builder.ade.objects.clone(), logs, build.subject(), build.created, Some(relay));
+        let place = Venv::of(settings, &build);
+        let venv = place.beside();
+        let making = Self {
+            builder,
+            lease,
+            build,
+            brake,
+            log,
+            pump: Pump::new(Quota { lines: settings.log_lines_limit.into(), bytes: settings.log_bytes_limit.0 }, EventBody::BuildLog),
+            started: Instant::now(),
+            engine: EngineSource::read(settings.engine_spec.as_deref()),
+            home: venv.dir().join("home"),
+            place,
+            venv,
+            overlay: true,
+        };
+        let unfinished = Unfinished(making.venv.clone());
+        let finished = making.finish_with_result().await;
+        drop(unfinished);
+        finished
+    }
+
+    async fn finish_with_result(mut self) -> Result<Build, Stop> {
+        let mut halts = self.brake.halts();
+        let ended = match unless_halted(&mut halts, self.make()).await {
+            Ok(ended) => ended,
+            Err(Stop::Failed(Failed { failure, message, exit_code })) => Ended::Failed { failure, message, exit_code },
+            Err(Stop::Halted(halt @ (Halt::Timeout | Halt::Canceled))) => {
+                let (code, message) = match halt {
+                    Halt::Timeout => (FailureCode::Timeout, "the build's time was up"),
+                    _ => (FailureCode::CanceledByUser, "the build was canceled"),
+                };
+                let Failed { failure, message, exit_code } = Failed::new(code, "build", message);
+                Ended::Failed { failure, message, exit_code }
+            }
+            // Why the log can't be written is told by closing it.
+            Err(Stop::Halted(Halt::LogClosed)) => {
+                return Err(self.log.close().await.err().map_or(Stop::Halted(Halt::LogClosed), Stop::from));
+            }
+            Err(stop) => return Err(stop),
+        };
+        let Self { builder, lease, build, log, pump, .. } = self;
+        pump.conclude(&log).await?;
+        let closed = log.close().await?;
+        let finished = outlast(|| builder.ade.builds.finish(&lease, &build, closed.last_id, ended.clone())).await?;
+        if let (Some(relay), Some(completed)) = (closed.relay, finished.completed_event()) {
+            // A reader that is too slow for this reads the log itself.
+            drop(relay.try_send(completed.line()));
+        }
+        Ok(finished)
+    }
+
+    async fn make(&mut self) -> Result<Ended, Stop> {
+        let step = self.begin(BuildStep::CreateVenv).await?;
+        std::fs::create_dir_all(&self.home).map_err(fault("create_venv"))?;
+        self.venv.settle(&self.builder.base, true).map_err(fault("create_venv"))?;
+        self.done(step, None).await?;
+
+        let skipped = StepStatus::Skipped;
+        let message = Some("uv installs packages".to_owned());
+        self.log.append([EventBody::BuildStep { step: BuildStep::UpgradePip, status: skipped, duration_ms: None, message }]).await?;
+
+        let step = self.begin(BuildStep::InstallEngine).await?;
+        let message = self.install_engine().await?;
+        self.done(step, Some(message)).await?;
+
+        let step = self.begin(BuildStep::InstallConfig).await?;
+        let message = self.install_config().await?;
+        self.done(step, Some(message)).await?;
+
+        let step = self.begin(BuildStep::VerifyImports).await?;
+        self.verify().await?;
+        self.done(step, None).await?;
+
+        let step = self.begin(BuildStep::CollectMetadata).await?;
+        let packages = self.collect_metadata().await?;
+        let own = packages.iter().filter(|package| !package.shared).count();
+        self.done(step, Some(format!("{} packages, {own} of them its own", packages.len()))).await?;
+
+        let step = self.begin(BuildStep::Publish).await?;
+        let info = &self.builder.base.info;
+        let engine_version =
+            packages.iter().find(|package| normalized(&package.name) == "ade-engine").map(|package| package.version.clone());
+        let manifest = Manifest {
+            overlay: self.overlay,
+            base_digest: info.digest.clone(),
+            engine_version: engine_version.unwrap_or_else(|| info.engine_version.clone()),
+            python_version: info.python_version.clone(),
+        };
+        let archive = self.publish(&manifest).await?;
+        self.done(step, Some(format!("{} bytes packed", archive.byte_size))).await?;
+        Ok(Ended::Active {
+            archive,
+            summary: format!("Built in {:.1} s with engine {}", self.started.elapsed().as_secs_f64(), manifest.engine_version),
+            engine_version: manifest.engine_version,
+            python_version: manifest.python_version,
+        })
+    }
+
+    /// Imports the engine and the config as a run does.
+    async fn verify(&mut self) -> Result<(), Stop> {
+        let program = engine(&self.venv, self.home.clone(), Limits::from(&self.builder.ade.settings), &["config", "validate"]);
+        match self.run(&program).await? {
+            (Exit::Code(0), _) => Ok(()),
+            (exit, seen) => {
+                let (exit_code, how) = match exit {
+                    Exit::Code(code) => (Some(code), format!("exit code {code}")),
+                    Exit::Signal(signal) => (None, format!("signal {signal}")),
+                };
+                let said = || seen.tail.back().map_or_else(String::new, |line| format!(": {line}"));
+                let message = Checked::of(&seen).first.unwrap_or_else(|| format!("checking the config ended with {how}{}", said()));
+                Err(Failed { exit_code, ..Failed::new(FailureCode::ConfigError, "verify_imports", message) }.into())
+            }
+        }
+    }
+
+    async fn collect_metadata(&mut self) -> Result<Vec<Package>, Stop> {
+        const STAGE: &str = "collect_metadata";
+        let list = self.venv.dir().join(PACKAGES);
+        let program = Program {
+            file: self.venv.python(),
+            arguments: ["-I", "-B", "-c", PACKAGES_SCRIPT]
+                .into_iter()
+                .map(Into::into)
+                .chain([list.clone().into(), self.venv.config().into(), self.venv.dir().into()])
+                .collect(),
+            environment: Vec::new(),
+            home: self.home.clone(),
+            limits: Limits::from(&self.builder.ade.settings),
+        };
+        let (exit, seen) = self.run(&program).await?;
+        if exit != Exit::Code(0) {
+            let last = seen.tail.back().map_or("", String::as_str);
+            return Err(Failed::new(FailureCode::Internal, STAGE, format!("the packages could not be listed: {last}")).into());
+        }
+        let text = std::fs::read(&list).map_err(fault(STAGE))?;
+        let found: Packages = serde_json::from_slice(&text).map_err(|error| fault(STAGE)(error.into()))?;
+        Ok(found.packages)
+    }
+
+    /// Packs and uploads the environment, and gives it its place on this machine.
+    async fn publish(&mut self, manifest: &Manifest) -> Result<ade_core::build::Archive, Stop> {
+        const STAGE: &str = "publish";
+        self.venv.write_manifest(manifest).map_err(fault(STAGE))?;
+        let packed = self.home.join("venv.tar.zst");
+        let (venv, base, file) = (self.venv.clone(), self.builder.base.clone(), packed.clone());
+        let packing = spawn_blocking(move || pack(&venv, &base, &file));
+        let archive = packing.await.map_err(|error| fault(STAGE)(error.into()))?.map_err(fault(STAGE))?;
+        let objects = &self.builder.ade.objects;
+        let (archive_key, packages_key) = (layout::build_archive(self.build.build_id), layout::build_packages(self.build.build_id));
+        let list = self.venv.dir().join(PACKAGES);
+        tokio::try_join!(
+            outlast(|| objects.put_file(&archive_key, &packed, Some("application/zstd"))),
+            outlast(|| objects.put_file(&packages_key, &list, Some("application/json"))),
+        )?;
+        std::fs::remove_dir_all(&self.home).map_err(fault(STAGE))?;
+        self.venv.clone().move_to(&self.place).map_err(fault(STAGE))?;
+        Ok(archive)
+    }
+
+    async fn run(&mut self, program: &Program) -> Result<(Exit, Seen), Stop> {
+        run_logged(program, &mut self.pump, &self.log, &self.brake).await
+    }
+
+    async fn begin(&self, step: BuildStep) -> Result<(BuildStep, Instant), Stop> {
+        let started = EventBody::BuildStep { step, status: StepStatus::Started, duration_ms: None, message: None };
+        self.log.append([started]).await?;
+        Ok((step, Instant::now()))
+    }
+
+    async fn done(&self, (step, began): (BuildStep, Instant), message: Option<String>) -> Result<(), Stop> {
+        let duration_ms = u64::try_from(began.elapsed().as_millis()).ok();
+        Ok(self.log.append([EventBody::BuildStep { step, status: StepStatus::Completed, duration_ms, message }]).await?)
+    }
+
+    /// A line of the builder's own in the log.
+    async fn say(&self, text: &str) -> Result<(), Stop> {
+        Ok(self.log.append([EventBody::BuildLog(LogLine::plain(LogStream::Stdout, text))]).await?)
+    }
+}
+
+/// Removes what a build that did not get its place left.
+struct Unfinished(Venv);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(self.0.dir())
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::error!(%error, dir = %self.0.dir().display(), "unfinished environment not removed");
+        }
+        // The build's directory goes too, unless its environment is in it.
+        if let Some(directory) = self.0.dir().parent() {
+            drop(std::fs::remove_dir(directory));
+        }
+    }
+}

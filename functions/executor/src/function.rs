@@ -1,0 +1,177 @@
+//! The executor and the builder as Lambda functions.
+//!
+//! Both are invoked with the id of what to work on and answer with a stream of its committed events. The work does not depend on
+//! that stream: it goes on when the reader goes away, and a reader that is too slow for the relay gets the rest from the log. The
+//! stream ends when the work has ended, because Lambda freezes the process then.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ade_core::Ade;
+use ade_core::build::Build;
+use ade_core::dispatch::{ExecuteBuild, ExecuteRun};
+use ade_core::eventlog::{Follow, LogSource, follow};
+use ade_core::lease::Executable;
+use ade_core::run::Run;
+use ade_core::settings::Settings;
+use ade_core::store::{Objects, StoreError};
+use ade_invoke::LambdaDispatcher;
+use anyhow::Context as _;
+use async_stream::stream;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, Stream, StreamExt as _, TryFutureExt as _, TryStreamExt as _};
+use lambda_runtime::{LambdaEvent, StreamResponse, service_fn};
+use serde::Deserialize;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::base::Base;
+use crate::build::Builder;
+use crate::process::adopt;
+use crate::run::Executor;
+
+/// How long before the function's deadline work is stopped, so that its end can be written down.
+const MARGIN: Duration = Duration::from_secs(20);
+/// Segments that a reader may be behind before it is left to read the log.
+const RELAY_DEPTH: usize = 16;
+
+/// What work on a record leads to: the id of the completed event, when it was finished.
+type Work = JoinHandle<Result<Option<u64>, StoreError>>;
+type Answer = StreamResponse<BoxStream<'static, Result<Bytes, Infallible>>>;
+
+/// Serves the executor.
+pub async fn executor() -> anyhow::Result<()> {
+    let (ade, base) = start().await?;
+    let dispatcher = Arc::new(LambdaDispatcher::connect(&ade.settings).await);
+    let executor = Arc::new(Executor { ade, base, dispatcher });
+    let turn = Arc::new(Mutex::new(()));
+    serve(move |event: LambdaEvent<ExecuteRun>| {
+        let (deadline, id) = (deadline(event.context.deadline), event.payload.run_id);
+        let (executor, turn) = (Arc::clone(&executor), Arc::clone(&turn));
+        let span = tracing::info_span!("run", request_id = %event.context.request_id, run_id = %id);
+        let ade = executor.ade.clone();
+        let (sender, receiver) = mpsc::channel(RELAY_DEPTH);
+        let work = async move {
+            let _turn = turn.lock().await;
+            executor.execute(id, deadline, sender).await
+        };
+        answer(LogSource::<Run>::new(ade.tables.clone(), id), &ade, spawn_local(work.instrument(span)), receiver)
+    })
+    .await
+}
+
+/// Serves the builder.
+pub async fn builder() -> anyhow::Result<()> {
+    let (ade, base) = start().await?;
+    let builder = Arc::new(Builder { ade, base });
+    let turn = Arc::new(Mutex::new(()));
+    serve(move |event: LambdaEvent<ExecuteBuild>| {
+        let (deadline, id) = (deadline(event.context.deadline), event.payload.build_id);
+        let (builder, turn) = (Arc::clone(&builder), Arc::clone(&turn));
+        let span = tracing::info_span!("build", request_id = %event.context.request_id, build_id = %id);
+        let ade = builder.ade.clone();
+        let (sender, receiver) = mpsc::channel(RELAY_DEPTH);
+        let work = async move {
+            let _turn = turn.lock().await;
+            builder.execute(id, deadline, sender).await
+        };
+        answer(LogSource::<Build>::new(ade.tables.clone(), id), &ade, spawn_local(work.instrument(span)), receiver)
+    })
+    .await
+}
+
+/// Serves a function whose work stays on this thread: what it starts lives as long as the thread that started it.
+async fn serve<P: for<'de> Deserialize<'de>>(handle: impl Fn(LambdaEvent<P>) -> Answer) -> anyhow::Result<()> {
+    let function = service_fn(|event| std::future::ready(Ok::<_, lambda_runtime::Error>(handle(event))));
+    let served = LocalSet::new().run_until(lambda_runtime::run(function)).await;
+    served.map_err(|error| anyhow::anyhow!("the Lambda runtime failed: {error}"))
+}
+
+/// Reads and checks the settings, the scratch directories and the base environment.
+async fn start() -> anyhow::Result<(Ade, Base)> {
+    let mut settings = Settings::from_env()?;
+    ade_core::telemetry::init(&settings.log);
+    for (name, directory) in [("ADE_RUNS_DIR", &settings.runs_dir), ("ADE_VENVS_DIR", &settings.venvs_dir)] {
+        writable(directory).with_context(|| format!("{name} is {}, which can't be used", directory.display()))?;
+    }
+    let base = Base::open(&settings.base_dir)
+        .map_err(|error| anyhow::anyhow!("ADE_BASE_DIR is {}, which is no base environment: {error}", settings.base_dir.display()))?;
+    let digest = settings.base_digest.get_or_insert_with(|| base.info.digest.clone());
+    anyhow::ensure!(*digest == base.info.digest, "ADE_BASE_DIGEST is {digest}, but the base environment is {}", base.info.digest);
+    adopt().context("this process can't become a child subreaper")?;
+    Ok((Ade::connect(settings).await, base))
+}
+
+fn writable(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let probe = directory.join(format!(".probe-{}", ulid::Ulid::generate()));
+    std::fs::File::create_new(&probe)?.write_all(b"probe")?;
+    std::fs::remove_file(probe)
+}
+
+/// When work must stop, for a function whose time ends at this moment (milliseconds since the Unix epoch).
+fn deadline(millis: u64) -> Instant {
+    let end = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+    Instant::now() + end.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(MARGIN)
+}
+
+fn answer<R: Executable>(source: LogSource<R>, ade: &Ade, work: Work, relay: mpsc::Receiver<Bytes>) -> Answer {
+    let work = async { work.await.unwrap_or_else(|error| Err(StoreError::Corrupt(format!("the work panicked: {error}")))) };
+    let work = work.inspect_err(|error| tracing::error!(%error, "the work was left")).map(|worked| worked.ok().flatten()).boxed().shared();
+    StreamResponse::from(lines(source, ade.objects.clone(), work, relay).map(Ok).boxed())
+}
+
+/// The committed lines of a log while work on it goes on; ends with the work, which leads to the id of the completed event.
+fn lines<R: Executable>(
+    source: LogSource<R>,
+    objects: Objects,
+    work: impl Future<Output = Option<u64>> + Clone + Send,
+    mut relay: mpsc::Receiver<Bytes>,
+) -> impl Stream<Item = Bytes> + Send {
+    stream! {
+        let mut last = 0;
+        while let Some(lines) = relay.recv().await {
+            last = last_id(&lines).unwrap_or(last);
+            yield lines;
+        }
+        // The relay has ended: the work is done, or this reader was too slow and reads the log from here on.
+        if last > 0 {
+            let rest = from_log(source.clone(), objects.clone(), Follow { after_id: last, live: true }).take_until(work.clone());
+            for await lines in rest {
+                last = last_id(&lines).unwrap_or(last);
+                yield lines;
+            }
+        }
+        if work.await.is_some_and(|completed| last < completed) {
+            for await lines in from_log(source, objects, Follow { after_id: last.max(1), live: false }) {
+                yield lines;
+            }
+        }
+    }
+}
+
+/// A part of a log; less of it when storage fails: whoever reads knows from the missing `*.completed` that there is more.
+fn from_log<R: Executable>(source: LogSource<R>, objects: Objects, part: Follow) -> impl Stream<Item = Bytes> + Send {
+    follow(source, objects, part)
+        .inspect_err(|error| tracing::warn!(%error, "the log could not be read for a slow reader"))
+        .take_while(|lines| std::future::ready(lines.is_ok()))
+        .filter_map(|lines| std::future::ready(lines.ok()))
+        .boxed()
+}
+
+/// The id of the last line of a chunk of whole lines.
+fn last_id(lines: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Id {
+        id: u64,
+    }
+    let lines = lines.strip_suffix(b"\n")?;
+    let last = memchr::memrchr(b'\n', lines).map_or(lines, |end| &lines[end + 1..]);
+    serde_json::from_slice::<Id>(last).ok().map(|event| event.id)
+}

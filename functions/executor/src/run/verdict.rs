@@ -1,0 +1,126 @@
+//! What the end of an engine process means.
+
+use ade_core::eventlog::FailureCode;
+use nix::sys::signal::Signal;
+
+use super::artifact::EngineError;
+use crate::process::Exit;
+use crate::pump::Seen;
+use crate::stop::Failed;
+
+/// Everything that is known about how an engine process ended by itself.
+#[derive(Debug)]
+pub(super) struct Evidence<'a> {
+    pub(super) exit: Exit,
+    pub(super) seen: &'a Seen,
+    /// The failure that its artifact names.
+    pub(super) error: Option<&'a EngineError>,
+    /// A file has reached the limit.
+    pub(super) file_at_limit: bool,
+}
+
+const STAGE: &str = "engine";
+
+/// `None` when it succeeded.
+pub(super) fn verdict(evidence: &Evidence<'_>) -> Option<Failed> {
+    let exit_code = match evidence.exit {
+        Exit::Code(0) => return None,
+        Exit::Code(code) => Some(code),
+        Exit::Signal(_) => None,
+    };
+    let (code, stage, message) = match (evidence.exit, evidence.error) {
+        (Exit::Signal(signal), _) => signaled(signal, evidence),
+        (Exit::Code(_), Some(error)) => (named(error, evidence), error.stage.as_str(), error.message.clone()),
+        (Exit::Code(code), None) => (unnamed(evidence), STAGE, said(format!("the engine ended with exit code {code}"), evidence.seen)),
+    };
+    Some(Failed { exit_code, ..Failed::new(code, stage, message) })
+}
+
+fn named(error: &EngineError, evidence: &Evidence<'_>) -> FailureCode {
+    match error.code.as_str() {
+        "input_error" => FailureCode::InputError,
+        "config_error" | "hook_error" => FailureCode::ConfigError,
+        _ => limit_in(&error.message).unwrap_or_else(|| unnamed(evidence)),
+    }
+}
+
+fn unnamed(evidence: &Evidence<'_>) -> FailureCode {
+    if evidence.file_at_limit {
+        return FailureCode::LimitExceeded;
+    }
+    evidence.seen.tail.iter().rev().find_map(|line| limit_in(line)).unwrap_or(FailureCode::EngineError)
+}
+
+fn signaled(signal: i32, evidence: &Evidence<'_>) -> (FailureCode, &'static str, String) {
+    let limit = |what: &str| (FailureCode::LimitExceeded, STAGE, format!("the engine used more {what} than a run may"));
+    match Signal::try_from(signal) {
+        Ok(Signal::SIGXCPU) => limit("CPU time"),
+        Ok(Signal::SIGXFSZ) => limit("room for one file"),
+        // Nobody but the kernel kills an engine that was not told to stop: memory had run out.
+        Ok(Signal::SIGKILL) => (FailureCode::OutOfMemory, STAGE, "the engine was killed because memory had run out".to_owned()),
+        Ok(signal) => (unnamed(evidence), STAGE, said(format!("the engine was ended by {signal}"), evidence.seen)),
+        Err(_) => (unnamed(evidence), STAGE, said(format!("the engine was ended by signal {signal}"), evidence.seen)),
+    }
+}
+
+/// Which limit a message tells of. The kernel refuses what is beyond a limit with an error that Python and Rust put into words.
+fn limit_in(message: &str) -> Option<FailureCode> {
+    let any = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    if any(&["MemoryError", "memory allocation of", "Cannot allocate memory"]) {
+        return Some(FailureCode::OutOfMemory);
+    }
+    any(&["File too large", "Too many open files", "can't start new thread", "Resource temporarily unavailable"])
+        .then_some(FailureCode::LimitExceeded)
+}
+
+fn said(what: String, seen: &Seen) -> String {
+    match seen.tail.back() {
+        Some(last) => format!("{what}: {last}"),
+        None => what,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(exit: Exit, error: Option<(&str, &str)>, tail: &[&str], file_at_limit: bool) -> Option<(FailureCode, String)> {
+        let error = error.map(|(code, message)| EngineError { code: code.into(), stage: "s".into(), message: message.into() });
+        let seen = Seen { tail: tail.iter().map(|line| (*line).to_owned()).collect(), ..Seen::default() };
+        let failed = verdict(&Evidence { exit, seen: &seen, error: error.as_ref(), file_at_limit })?;
+        Some((failed.failure.code, failed.message))
+    }
+
+    #[test]
+    fn each_end_has_its_code() {
+        use FailureCode::{ConfigError, EngineError, InputError, LimitExceeded, OutOfMemory};
+        assert_eq!(judge(Exit::Code(0), None, &["noise"], false), None);
+        let cases = [
+            (Exit::Code(1), Some(("input_error", "encrypted")), vec![], false, InputError),
+            (Exit::Code(1), Some(("config_error", "x")), vec![], false, ConfigError),
+            (Exit::Code(1), Some(("hook_error", "x")), vec![], false, ConfigError),
+            (Exit::Code(1), Some(("unknown_error", "MemoryError: ")), vec![], false, OutOfMemory),
+            (Exit::Code(1), Some(("unknown_error", "[Errno 27] File too large")), vec![], false, LimitExceeded),
+            (Exit::Code(1), Some(("unknown_error", "division by zero")), vec![], false, EngineError),
+            (Exit::Code(1), Some(("unknown_error", "could not save")), vec![], true, LimitExceeded),
+            (Exit::Code(3), None, vec!["Traceback", "boom"], false, EngineError),
+            (Exit::Code(1), None, vec!["RuntimeError: can't start new thread"], false, LimitExceeded),
+            (Exit::Signal(9), None, vec![], false, OutOfMemory),
+            (Exit::Signal(24), None, vec![], false, LimitExceeded),
+            (Exit::Signal(25), None, vec![], false, LimitExceeded),
+            (Exit::Signal(6), None, vec!["memory allocation of 99 bytes failed"], false, OutOfMemory),
+            (Exit::Signal(11), None, vec![], false, EngineError),
+            (Exit::Signal(64), None, vec![], false, EngineError),
+        ];
+        for (exit, error, tail, file, code) in cases {
+            let found = judge(exit, error, &tail, file);
+            assert_eq!(found.as_ref().map(|(code, _)| *code), Some(code), "{exit:?} {error:?} {tail:?}");
+        }
+    }
+
+    #[test]
+    fn the_message_says_what_was_printed_last() {
+        let (_, message) = judge(Exit::Code(3), None, &["Traceback", "boom"], false).unwrap_or((FailureCode::Internal, String::new()));
+        assert_eq!(message, "the engine ended with exit code 3: boom");
+    }
+}

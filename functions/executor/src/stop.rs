@@ -1,0 +1,122 @@
+//! Work that ends before its end: what a step returns instead of a result.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ade_core::eventlog::{Failure, FailureCode, WriterClosed};
+use ade_core::lease::LeaseError;
+use ade_core::store::StoreError;
+
+use crate::halt::{Halt, Halts};
+
+/// Why a step did not succeed, which settles what becomes of the run or build.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// It failed and would fail again.
+    #[error("{}", .0.message)]
+    Failed(Failed),
+    /// It was told to stop.
+    #[error("stopped: {0:?}")]
+    Halted(Halt),
+    /// Storage failed for too long; another attempt may succeed.
+    #[error(transparent)]
+    Storage(StoreError),
+}
+
+/// A failure that is not tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// What went wrong and where, for programs.
+    pub failure: Failure,
+    /// What went wrong, for people.
+    pub message: String,
+    /// The exit code of the program that failed, if one did.
+    pub exit_code: Option<i32>,
+}
+
+impl Failed {
+    /// A failure without a program's exit code.
+    pub fn new(code: FailureCode, stage: &str, message: impl Into<String>) -> Self {
+        Self { failure: Failure { code, stage: stage.to_owned() }, message: message.into(), exit_code: None }
+    }
+}
+
+impl From<Failed> for Stop {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<WriterClosed> for Stop {
+    fn from(WriterClosed: WriterClosed) -> Self {
+        Self::Halted(Halt::LogClosed)
+    }
+}
+
+impl From<LeaseError> for Stop {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Lost => Self::Halted(Halt::LeaseLost),
+            LeaseError::Store(error) => Self::Storage(error),
+        }
+    }
+}
+
+/// A fault of this machine: a full disk, a missing directory, a process that can't be started.
+pub fn fault(stage: &'static str) -> impl Fn(std::io::Error) -> Stop {
+    move |error| Failed::new(FailureCode::Internal, stage, format!("{stage} failed on the executor's machine: {error}")).into()
+}
+
+/// Does something unless it must stop first.
+pub async fn unless_halted<T>(halts: &mut Halts, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    tokio::select! {
+        done = work => done,
+        halt = halts.next() => Err(Stop::Halted(halt)),
+    }
+}
+
+/// Pauses between tries of [`outlast`]: 15 seconds together, on top of what the SDK tries by itself.
+const PAUSES: [Duration; 5] =
+    [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+
+/// Tries an idempotent operation on storage again through faults that pass.
+pub async fn outlast<T, E, F>(mut operation: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Passing + std::fmt::Display,
+{
+    for pause in PAUSES {
+        match operation().await {
+            Err(error) if error.may_pass() => {
+                tracing::warn!(%error, "storage failed, trying again");
+                tokio::time::sleep(pause).await;
+            }
+            settled => return settled,
+        }
+    }
+    operation().await
+}
+
+/// An error that may pass by itself.
+pub trait Passing {
+    /// Whether trying again may help.
+    fn may_pass(&self) -> bool;
+}
+
+impl Passing for StoreError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Throttled(_) | Self::Unavailable { .. })
+    }
+}
+
+impl Passing for LeaseError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(error) if error.may_pass())
+    }
+}
