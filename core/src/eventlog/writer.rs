@@ -126,14 +126,14 @@ impl LogWriter {
     }
 
     /// Commits everything that was appended and stops writing.
-    pub async fn close(self) -> Result<Closed, LeaseError> {
+    pub async fn close(mut self) -> Result<Closed, LeaseError> {
         let last_id = {
             let mut buffer = self.shared.lock();
             buffer.closing = true;
             buffer.next_id - 1
         };
         self.shared.filled.notify_one();
-        match self.task.await {
+        match (&mut self.task).await {
             Ok(Ok(relay)) => Ok(Closed { last_id, relay }),
             Ok(Err(error)) => Err(error),
             Err(stopped) => Err(LeaseError::Store(StoreError::Unavailable { operation: "write the log", message: stopped.to_string() })),
@@ -167,6 +167,13 @@ impl LogWriter {
             }
             drained.await;
         }
+    }
+}
+
+impl Drop for LogWriter {
+    /// A writer that is not closed is given up: what was not committed is lost, and the relay ends.
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
