@@ -24,6 +24,7 @@ pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
         system::health,
         system::get_openapi,
         workspaces::create_workspace,
+        workspaces::list_workspaces,
         workspaces::get_workspace,
         keys::create_api_key,
         configs::create_config,

@@ -4,12 +4,24 @@
 macro_rules! object_name {
     ($name:ident, $text:literal) => {
         #[doc = concat!("Always `", $text, "`.")]
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         pub enum $name {
             #[doc = concat!("`", $text, "`.")]
-            #[default]
             #[serde(rename = $text)]
             Name,
+        }
+
+        // Not derived: the derive does not see the literal through the macro.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String).enum_values(Some([$text])).into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed(stringify!($name))
+            }
         }
     };
 }

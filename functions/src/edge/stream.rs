@@ -114,7 +114,7 @@ pub fn events<E: Display + Send + 'static>(
     deadline: Instant,
     about: (&'static str, String),
 ) -> StreamAnswer {
-    let pieces = lively(lines, framing, farewell(deadline));
+    let pieces = lively(lines, framing, HEARTBEAT, farewell(deadline));
     let mut response = Response::new(StreamBody::Pieces(within(Span::current(), pieces).boxed()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.media_type()));
@@ -134,10 +134,11 @@ fn farewell(deadline: Instant) -> Instant {
     deadline.checked_sub(FAREWELL).unwrap_or(deadline)
 }
 
-/// Adds heartbeats to a stream of lines, and ends it at its end, at its first error, or at `end`.
+/// Adds a heartbeat to a stream of lines whenever it is silent for that long; ends it at its end, at its first error, or at `end`.
 fn lively<E: Display + Send>(
     lines: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
     framing: Framing,
+    heartbeat: Duration,
     end: Instant,
 ) -> impl Stream<Item = Bytes> + Send {
     async_stream::stream! {
@@ -148,7 +149,7 @@ fn lively<E: Display + Send>(
             let next = tokio::select! {
                 biased;
                 () = &mut end => break,
-                next = timeout(HEARTBEAT, lines.next()) => next,
+                next = timeout(heartbeat, lines.next()) => next,
             };
             match next {
                 Ok(Some(Ok(lines))) => yield framing.frame(lines),
@@ -171,40 +172,50 @@ fn within<S: Stream + Send>(span: Span, stream: S) -> impl Stream<Item = S::Item
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use futures::channel::mpsc;
     use futures::stream;
 
+    const LONG: Duration = Duration::from_mins(15);
+
     async fn text(lines: impl Stream<Item = Result<Bytes, &'static str>> + Send + 'static, framing: Framing, end: Duration) -> String {
-        let pieces: Vec<Bytes> = lively(lines, framing, Instant::now() + end).collect().await;
-        pieces.iter().map(|piece| String::from_utf8_lossy(piece).into_owned()).collect()
+        let pieces: Vec<Bytes> = lively(lines, framing, LONG, Instant::now() + end).collect().await;
+        String::from_utf8(pieces.concat()).unwrap()
     }
 
     fn line(id: u32) -> Result<Bytes, &'static str> {
         Ok(Bytes::from(format!("{{\"id\":{id}}}\n")))
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn silence_is_broken_by_heartbeats() {
-        let late = stream::once(async {
-            tokio::time::sleep(Duration::from_secs(25)).await;
-            line(2)
-        });
-        let seen = text(stream::iter([line(1)]).chain(late), Framing::Ndjson, Duration::from_mins(15)).await;
-        assert_eq!(seen, "{\"id\":1}\n{\"type\":\"heartbeat\"}\n{\"type\":\"heartbeat\"}\n{\"id\":2}\n");
+        let (sender, lines) = mpsc::unbounded();
+        let heartbeat = Framing::Ndjson.heartbeat();
+        let stream = lively(lines, Framing::Ndjson, Duration::from_millis(1), Instant::now() + LONG);
+        pin_mut!(stream);
+        sender.unbounded_send(line(1)).unwrap();
+        assert_eq!(stream.next().await, line(1).ok());
+        assert_eq!(stream.next().await.as_ref(), Some(&heartbeat));
+        assert_eq!(stream.next().await, Some(heartbeat));
+        sender.unbounded_send(line(2)).unwrap();
+        assert_eq!(stream.next().await, line(2).ok());
+        drop(sender);
+        assert_eq!(stream.next().await, None);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_fault_or_the_deadline_ends_the_stream_quietly() {
         let faulty = stream::iter([line(1), Err("storage is gone"), line(2)]);
-        assert_eq!(text(faulty, Framing::Ndjson, Duration::from_mins(15)).await, "{\"id\":1}\n");
+        assert_eq!(text(faulty, Framing::Ndjson, LONG).await, "{\"id\":1}\n");
         let endless = stream::iter([line(1)]).chain(stream::pending());
-        assert_eq!(text(endless, Framing::Ndjson, Duration::from_secs(5)).await, "{\"id\":1}\n");
+        assert_eq!(text(endless, Framing::Ndjson, Duration::from_millis(20)).await, "{\"id\":1}\n");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn server_sent_events_carry_ids() {
         let lines = stream::iter([Ok::<_, &'static str>(Bytes::from_static(b"{\"id\":7}\n{\"id\":8}\n"))]);
-        let seen = text(lines, Framing::ServerSent, Duration::from_mins(1)).await;
+        let seen = text(lines, Framing::ServerSent, LONG).await;
         assert_eq!(seen, "id: 7\ndata: {\"id\":7}\n\nid: 8\ndata: {\"id\":8}\n\n");
     }
 }

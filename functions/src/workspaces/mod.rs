@@ -2,6 +2,7 @@
 
 mod create;
 mod get;
+mod list;
 
 use ade_core::id::WorkspaceId;
 use ade_core::workspace;
@@ -12,6 +13,7 @@ use crate::edge::object::object_name;
 
 pub use create::*;
 pub use get::*;
+pub use list::*;
 
 object_name!(WorkspaceObject, "ade.workspace");
 

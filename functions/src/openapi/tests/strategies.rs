@@ -1,0 +1,435 @@
+//! Any value of each type that the API reads or writes.
+
+use std::fmt::Debug;
+use std::str::FromStr;
+
+use ade_core::access::{PrincipalKind, Role, Submitter};
+use ade_core::build::{Archive, BuildStatus, VersionChoice};
+use ade_core::document::DocumentStatus;
+use ade_core::eventlog::{BuildStep, Event, EventBody, EventObject, Failure, FailureCode, LogLevel, LogLine, LogStream, StepStatus};
+use ade_core::run::{RunDocument, RunOptions, RunResult, RunStatus};
+use proptest::collection::{btree_map, vec};
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::Value;
+
+use crate::builds::{Build, BuildLinks, BuildObject, BuildOptions, CreateBuild, Package};
+use crate::configs::{Config, ConfigObject, ConfigSource, ConfigStatus, CreateConfig};
+use crate::documents::{CreateDocument, CreatedDocument, Document, DocumentObject, Upload};
+use crate::downloads::Download;
+use crate::edge::List;
+use crate::edge::problem::{FieldError, ProblemDocument};
+use crate::events::LogEntry;
+use crate::keys::{ApiKey, ApiKeyObject, CreateApiKey, CreatedApiKey};
+use crate::runs::{CreateRun, OutputKind, Run, RunLinks, RunLogs, RunLogsObject, RunObject, RunOutput, RunOutputObject};
+use crate::system::{Availability, Component, Health, HealthObject};
+use crate::workspaces::{CreateWorkspace, Workspace, WorkspaceObject};
+
+pub(super) const EVENT_TYPES: [&str; 9] =
+    ["run.created", "run.started", "run.log", "run.output", "run.completed", "build.created", "build.step", "build.log", "build.completed"];
+
+fn id<T: FromStr<Err: Debug> + Debug>(prefix: &'static str) -> impl Strategy<Value = T> {
+    "[0-7][0-9A-HJKMNP-TV-Z]{25}".prop_map(move |ulid| format!("{prefix}{ulid}").parse().unwrap())
+}
+
+fn text() -> &'static str {
+    "\\PC{0,30}"
+}
+
+fn name() -> &'static str {
+    "[^\\s\\pC]\\PC{0,30}"
+}
+
+fn sha256() -> &'static str {
+    "[0-9a-f]{64}"
+}
+
+fn seconds() -> impl Strategy<Value = i64> {
+    0i64..4_000_000_000
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 20, 5, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            btree_map("[a-z]{1,6}", inner, 0..4).prop_map(|fields| Value::from_iter(fields)),
+        ]
+    })
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    const CODES: [FailureCode; 11] = [
+        FailureCode::BuildFailed,
+        FailureCode::EngineError,
+        FailureCode::ConfigError,
+        FailureCode::InputError,
+        FailureCode::Timeout,
+        FailureCode::OutOfMemory,
+        FailureCode::LimitExceeded,
+        FailureCode::ExecutorLost,
+        FailureCode::CanceledByUser,
+        FailureCode::SafeMode,
+        FailureCode::Internal,
+    ];
+    (select(&CODES[..]), text()).prop_map(|(code, stage)| Failure { code, stage })
+}
+
+fn submitter() -> impl Strategy<Value = Submitter> {
+    (text(), text()).prop_map(|(id, name)| Submitter { kind: PrincipalKind::ApiKey, id, name })
+}
+
+fn stream() -> impl Strategy<Value = LogStream> {
+    select(&[LogStream::Stdout, LogStream::Stderr][..])
+}
+
+fn level() -> impl Strategy<Value = LogLevel> {
+    select(&[LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error][..])
+}
+
+pub(super) fn create_workspace() -> impl Strategy<Value = CreateWorkspace> {
+    (name(), of("[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,3}")).prop_map(|(name, slug)| CreateWorkspace { name, slug })
+}
+
+pub(super) fn create_api_key() -> impl Strategy<Value = CreateApiKey> {
+    let role = select(&[Role::Viewer, Role::Operator, Role::Editor, Role::Admin][..]);
+    (name(), role, of(seconds())).prop_map(|(name, role, expires)| CreateApiKey { name, role, expires })
+}
+
+pub(super) fn create_config() -> impl Strategy<Value = CreateConfig> {
+    name().prop_map(|name| CreateConfig { name, source: ConfigSource::Template {} })
+}
+
+pub(super) fn create_document() -> impl Strategy<Value = CreateDocument> {
+    (name(), 1u64..1 << 40, "[a-z]{1,8}/[a-z]{1,8}", of(sha256())).prop_map(|(name, byte_size, content_type, sha256)| CreateDocument {
+        name,
+        byte_size,
+        content_type,
+        sha256,
+    })
+}
+
+pub(super) fn create_build() -> impl Strategy<Value = CreateBuild> {
+    any::<(bool, bool, bool)>().prop_map(|(stream, force, wait)| CreateBuild { stream, options: BuildOptions { force, wait } })
+}
+
+fn options() -> impl Strategy<Value = RunOptions> {
+    let version = prop_oneof![Just(VersionChoice::Active), Just(VersionChoice::Draft), id("cfv_").prop_map(VersionChoice::Version)];
+    (any::<[bool; 4]>(), of(vec(name(), 0..3)), version, level(), of(1u64..86_400), btree_map("[a-z]{1,8}", json(), 0..3)).prop_map(
+        |(flags, input_sheet_names, version, log_level, timeout_seconds, metadata)| RunOptions {
+            validate_only: flags[0],
+            dry_run: flags[1],
+            active_sheet_only: flags[2],
+            force_rebuild: flags[3],
+            input_sheet_names,
+            version,
+            log_level,
+            timeout_seconds,
+            metadata,
+        },
+    )
+}
+
+pub(super) fn create_run() -> impl Strategy<Value = CreateRun> {
+    (any::<bool>(), vec(id("doc_"), 0..4), options()).prop_map(|(stream, input_documents, options)| CreateRun {
+        stream,
+        input_documents,
+        options,
+    })
+}
+
+pub(super) fn workspace() -> impl Strategy<Value = Workspace> {
+    (id("ws_"), name(), text(), seconds()).prop_map(|(id, name, slug, created)| Workspace {
+        id,
+        object: WorkspaceObject::Name,
+        name,
+        slug,
+        created,
+    })
+}
+
+pub(super) fn created_api_key() -> impl Strategy<Value = CreatedApiKey> {
+    let role = select(&[Role::Viewer, Role::Operator, Role::Editor, Role::Admin, Role::SystemAdmin][..]);
+    (id("key_"), of(id("ws_")), name(), role, seconds(), of(seconds()), of(seconds()), of(seconds()), text()).prop_map(
+        |(id, workspace_id, name, role, created, expires, last_used, revoked, secret)| CreatedApiKey {
+            key: ApiKey { id, object: ApiKeyObject::Name, workspace_id, name, role, created, expires, last_used, revoked },
+            secret,
+        },
+    )
+}
+
+pub(super) fn config() -> impl Strategy<Value = Config> {
+    let status = select(&[ConfigStatus::Draft, ConfigStatus::Active][..]);
+    (id("cfg_"), id("ws_"), name(), status, seconds(), seconds(), of(id("build_")), of(id("cfv_")), of(id("build_"))).prop_map(
+        |(id, workspace_id, name, status, created, updated, active_build_id, active_version_id, building_build_id)| Config {
+            id,
+            object: ConfigObject::Name,
+            workspace_id,
+            name,
+            status,
+            created,
+            updated,
+            active_build_id,
+            active_version_id,
+            building_build_id,
+        },
+    )
+}
+
+fn document() -> impl Strategy<Value = Document> {
+    let status = select(&[DocumentStatus::Pending, DocumentStatus::Ready][..]);
+    (id("doc_"), id("ws_"), name(), status, text(), any::<u32>(), of(sha256()), submitter(), seconds(), of(seconds())).prop_map(
+        |(id, workspace_id, name, status, content_type, byte_size, sha256, uploader, created, completed)| Document {
+            id,
+            object: DocumentObject::Name,
+            workspace_id,
+            name,
+            status,
+            content_type,
+            byte_size: byte_size.into(),
+            sha256,
+            uploader,
+            created,
+            completed,
+        },
+    )
+}
+
+pub(super) fn created_document() -> impl Strategy<Value = CreatedDocument> {
+    (document(), text(), btree_map("[a-z-]{1,12}", text(), 0..3), seconds()).prop_map(|(document, url, headers, expires)| CreatedDocument {
+        document,
+        upload: Upload { method: "PUT".to_owned(), url, headers, expires },
+    })
+}
+
+pub(super) fn build() -> impl Strategy<Value = Build> {
+    use BuildStatus::{Active, Building, Canceled, Failed, Queued};
+    let package = (text(), text()).prop_map(|(name, version)| Package { name, version });
+    let archive = (any::<u32>(), sha256()).prop_map(|(byte_size, sha256)| Archive { byte_size: byte_size.into(), sha256 });
+    (
+        (id("build_"), id("ws_"), id("cfg_"), id("cfv_")),
+        (select(&[Queued, Building, Active, Failed, Canceled][..]), any::<bool>(), sha256()),
+        (of(text()), of(text()), seconds(), of(seconds()), of(seconds())),
+        (of(any::<i32>()), of(text()), of(text()), of(failure()), of(archive), of(vec(package, 0..3))),
+    )
+        .prop_map(|(ids, state, facts, outcome)| Build {
+            id: ids.0,
+            object: BuildObject::Name,
+            workspace_id: ids.1,
+            config_id: ids.2,
+            config_version_id: ids.3,
+            status: state.0,
+            reused: state.1,
+            fingerprint: state.2,
+            engine_version: facts.0,
+            python_version: facts.1,
+            created: facts.2,
+            started: facts.3,
+            finished: facts.4,
+            exit_code: outcome.0,
+            summary: outcome.1,
+            error_message: outcome.2,
+            failure: outcome.3,
+            archive: outcome.4,
+            packages: outcome.5,
+            links: BuildLinks { this: String::new(), events: String::new(), logs: String::new() },
+        })
+}
+
+fn run_document() -> impl Strategy<Value = RunDocument> {
+    (id("doc_"), name(), text(), any::<u32>(), of(sha256())).prop_map(|(document_id, name, content_type, byte_size, sha256)| RunDocument {
+        document_id,
+        name,
+        content_type,
+        byte_size: byte_size.into(),
+        sha256,
+    })
+}
+
+fn result() -> impl Strategy<Value = RunResult> {
+    any::<[u32; 8]>().prop_map(|n| RunResult {
+        tables: n[0].into(),
+        rows: n[1].into(),
+        mapped_columns: n[2].into(),
+        unmapped_columns: n[3].into(),
+        issues: n[4].into(),
+        outputs: n[5].into(),
+        log_lines: n[6].into(),
+        log_lines_dropped: n[7].into(),
+    })
+}
+
+pub(super) fn run() -> impl Strategy<Value = Run> {
+    (
+        (id("run_"), id("ws_"), id("cfg_"), of(id("cfv_")), of(id("build_")), of(id("run_"))),
+        (select(&RunStatus::ALL[..]), 1u32..99, any::<bool>(), of(1u64..1 << 40)),
+        (vec(run_document(), 0..3), options(), submitter(), text(), seconds(), of(seconds()), of(seconds())),
+        (of(any::<i32>()), of(text()), of(text()), of(failure()), of(result()), of(text()), of(text()), of(text())),
+    )
+        .prop_map(|(ids, state, facts, outcome)| Run {
+            id: ids.0,
+            object: RunObject::Name,
+            workspace_id: ids.1,
+            config_id: ids.2,
+            config_version_id: ids.3,
+            build_id: ids.4,
+            retry_of_run_id: ids.5,
+            status: state.0,
+            attempt: state.1,
+            cancel_requested: state.2,
+            last_event_id: state.3,
+            input_documents: facts.0,
+            options: facts.1,
+            submitted_by: facts.2,
+            trace_id: facts.3,
+            created: facts.4,
+            started: facts.5,
+            finished: facts.6,
+            exit_code: outcome.0,
+            summary: outcome.1,
+            error_message: outcome.2,
+            failure: outcome.3,
+            result: outcome.4,
+            artifact_uri: outcome.5,
+            output_uri: outcome.6,
+            logs_uri: outcome.7,
+            links: RunLinks {
+                this: String::new(),
+                events: String::new(),
+                logs: String::new(),
+                artifact: String::new(),
+                outputs: String::new(),
+            },
+        })
+}
+
+pub(super) fn run_list() -> impl Strategy<Value = List<Run>> {
+    (vec(run(), 0..3), of(text())).prop_map(|(runs, next)| List::new(runs, next))
+}
+
+pub(super) fn run_logs() -> impl Strategy<Value = RunLogs> {
+    let entry = (any::<u32>(), seconds(), stream(), of(level()), text()).prop_map(|(id, created, stream, level, message)| LogEntry {
+        id: id.into(),
+        created,
+        stream,
+        level,
+        message,
+    });
+    (id("run_"), vec(entry, 0..4), of(any::<u32>())).prop_map(|(run_id, entries, next)| RunLogs {
+        run_id,
+        object: RunLogsObject::Name,
+        entries,
+        next_after_id: next.map(u64::from),
+    })
+}
+
+pub(super) fn run_output() -> impl Strategy<Value = RunOutput> {
+    let kind = select(&[OutputKind::Workbook, OutputKind::Table, OutputKind::File][..]);
+    (text(), kind, text(), any::<u32>(), of(sha256())).prop_map(|(name, kind, content_type, byte_size, sha256)| RunOutput {
+        object: RunOutputObject::Name,
+        name,
+        kind,
+        content_type,
+        byte_size: byte_size.into(),
+        sha256,
+    })
+}
+
+pub(super) fn download() -> impl Strategy<Value = Download> {
+    (text(), seconds(), text(), any::<u32>()).prop_map(|(url, expires, name, byte_size)| Download {
+        url,
+        expires,
+        name,
+        byte_size: byte_size.into(),
+    })
+}
+
+pub(super) fn health() -> impl Strategy<Value = Health> {
+    let status = || select(&[Availability::Available, Availability::Degraded, Availability::Unavailable][..]);
+    let component = (text(), status(), of(text())).prop_map(|(name, status, detail)| Component { name, status, detail });
+    (status(), vec(component, 0..5)).prop_map(|(status, components)| Health { object: HealthObject::Name, status, components })
+}
+
+fn log_line() -> impl Strategy<Value = LogLine> {
+    // A `null` is not told apart from no data.
+    let data = json().prop_filter("null", |data| !data.is_null());
+    (stream(), text(), of(level()), of(text()), of(data), any::<bool>())
+        .prop_map(|(stream, message, level, name, data, truncated)| LogLine { stream, message, level, name, data, truncated })
+}
+
+fn event_body() -> impl Strategy<Value = EventBody> {
+    use BuildStep::{CollectMetadata, CreateVenv, InstallConfig, InstallEngine, Publish, UpgradePip, VerifyImports};
+    let steps = [CreateVenv, UpgradePip, InstallEngine, InstallConfig, VerifyImports, CollectMetadata, Publish];
+    let step_status = select(&[StepStatus::Started, StepStatus::Completed, StepStatus::Skipped][..]);
+    prop_oneof![
+        (text(), id("cfg_")).prop_map(|(status, config_id)| EventBody::RunCreated { status, config_id }),
+        any::<u32>().prop_map(|attempt| EventBody::RunStarted { attempt }),
+        log_line().prop_map(EventBody::RunLog),
+        (text(), any::<u32>(), text()).prop_map(|(path, size, content_type)| EventBody::RunOutput {
+            path,
+            byte_size: size.into(),
+            content_type
+        }),
+        (text(), of(any::<i32>()), of(text()), of(failure()), of(text()), vec(text(), 0..3)).prop_map(
+            |(status, exit_code, error_message, failure, summary, output_paths)| EventBody::RunCompleted {
+                status,
+                exit_code,
+                error_message,
+                failure,
+                summary,
+                output_paths,
+            }
+        ),
+        (text(), id("cfg_"), sha256()).prop_map(|(status, config_id, fingerprint)| EventBody::BuildCreated {
+            status,
+            config_id,
+            fingerprint
+        }),
+        (select(steps.to_vec()), step_status, of(any::<u32>()), of(text())).prop_map(|(step, status, millis, message)| {
+            EventBody::BuildStep { step, status, duration_ms: millis.map(u64::from), message }
+        }),
+        log_line().prop_map(EventBody::BuildLog),
+        (text(), of(any::<i32>()), of(text()), of(text())).prop_map(|(status, exit_code, error_message, summary)| {
+            EventBody::BuildCompleted { status, exit_code, error_message, summary }
+        }),
+    ]
+}
+
+pub(super) fn event() -> impl Strategy<Value = Event> {
+    let object = select(&[EventObject::Run, EventObject::Build][..]);
+    (object, event_body(), of(id("run_")), of(id("build_")), 1u64..1 << 40, seconds(), any::<u32>(), of(text())).prop_map(
+        |(object, body, run_id, build_id, id, created, elapsed, trace_id)| Event {
+            object,
+            body,
+            run_id,
+            build_id,
+            id,
+            created,
+            elapsed_ms: elapsed.into(),
+            trace_id,
+        },
+    )
+}
+
+pub(super) fn problem() -> impl Strategy<Value = ProblemDocument> {
+    let field = (text(), text(), text()).prop_map(|(path, message, code)| FieldError { path, message, code });
+    (400u16..600, text(), text(), text(), text(), vec(field, 0..3), of(id("build_"))).prop_map(
+        |(status, detail, code, instance, request_id, errors, build_id)| ProblemDocument {
+            kind: "about:blank".to_owned(),
+            title: String::new(),
+            status,
+            detail,
+            code,
+            instance,
+            request_id,
+            errors,
+            build_id,
+        },
+    )
+}
