@@ -45,7 +45,13 @@ pub struct Table {
 }
 
 /// Workspaces, their members and counters: key (`workspace_id`, `item`).
-pub const WORKSPACES: Table = Table { name: "workspaces", partition: "workspace_id", sort: Some("item"), indexes: &[], ttl: None };
+pub const WORKSPACES: Table = Table {
+    name: "workspaces",
+    partition: "workspace_id",
+    sort: Some("item"),
+    indexes: &[Index { name: "by_kind", key: ("item", "workspace_id"), projection: &["schema", "name", "slug", "created"] }],
+    ttl: None,
+};
 
 /// API keys.
 pub const API_KEYS: Table = Table {

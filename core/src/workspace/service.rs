@@ -2,8 +2,8 @@ use ulid::Ulid;
 
 use super::model::{Workspace, WorkspaceSlug};
 use crate::id::WorkspaceId;
-use crate::store::table::{WORKSPACES, string_key};
-use crate::store::{StoreError, Tables};
+use crate::store::table::{ListError, WORKSPACES, string_key};
+use crate::store::{Page, PageRequest, StoreError, Tables};
 
 /// Creating and reading workspaces.
 #[derive(Debug, Clone)]
@@ -54,6 +54,11 @@ impl Workspaces {
     /// Reads a workspace.
     pub async fn get(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
         self.tables.get(&WORKSPACES, string_key([("workspace_id", &id.to_string()), ("item", Workspace::ITEM)])).await
+    }
+
+    /// All workspaces, newest first.
+    pub async fn list(&self, page: PageRequest) -> Result<Page<Workspace>, ListError> {
+        self.tables.list(&WORKSPACES, "by_kind", Workspace::ITEM, page, |_| true).await
     }
 
     /// Finds a workspace by its slug.
