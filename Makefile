@@ -44,10 +44,10 @@ fmt: ## Format the Rust code
 	@cargo fmt --all
 
 openapi: ## Write docs/openapi.json from the handlers
-	@UPDATE=1 cargo test --locked -p ade-functions --test it openapi
+	@UPDATE=1 cargo test --locked -p ade-functions --lib openapi_document
 
 docs: ## Write docs/settings.md from the declarations
-	@UPDATE=1 cargo test --locked -p ade-local --test docs
+	@UPDATE=1 cargo test --locked -p ade-core --lib settings
 
 bench: ## Measure on a release build what docs/benchmarks.md is about
 	@$(MAKE) build base PROFILE=release

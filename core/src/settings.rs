@@ -341,4 +341,13 @@ mod tests {
         assert_eq!(size("0"), None);
         assert_eq!(size("99999999999GiB"), None);
     }
+
+    #[test]
+    fn the_page_in_docs_is_current() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(page, markdown()).unwrap();
+        }
+        assert!(std::fs::read_to_string(page).unwrap() == markdown(), "docs/settings.md is stale: run `make docs`");
+    }
 }
