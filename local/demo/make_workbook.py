@@ -135,7 +135,7 @@ NEW_MEMBERS = Table(
 TABLES = [MEMBERS, GUESTS, NEW_MEMBERS]
 
 NOTES = [
-    "Notes",
+    "Notes:",
     "1. Dues marked waived or n/a were agreed with the office.",
     "2. Please send corrections before the end of the month.",
 ]

@@ -1,5 +1,6 @@
 //! `ade run`: from files on this machine to clean workbooks on this machine, in one command.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -13,10 +14,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
 use super::CliError;
-use super::client::{Client, Config, NewDocument, Output, Run};
+use super::client::{ApiError, Client, Config, NewDocument, Output, Run};
 use super::connection::Connection;
 use super::display::{Display, print_line};
 use super::follow::Follower;
+use super::local::Signals;
 use super::report;
 
 /// Name of the config that is made when there is none.
@@ -74,13 +76,33 @@ pub(super) async fn run(connection: &Connection, args: RunArgs) -> Result<(), Cl
     finished.verdict()
 }
 
-/// Uploads, runs and downloads.
+/// Uploads, runs and downloads, until it is done or the person stops it.
 pub(super) async fn clean(
     client: &Client,
     display: &mut Display,
     files: &[LocalDocument],
     config: Option<&str>,
     out: &Destination,
+) -> Result<Finished, CliError> {
+    let mut signals = Signals::listen()?;
+    let started = OnceCell::new();
+    tokio::select! {
+        finished = clean_to_the_end(client, display, files, config, out, &started) => finished,
+        () = signals.stop() => Err(match started.get() {
+            None => CliError::interrupted("stopped before the run was started"),
+            Some(id) => CliError::interrupted(format!("stopped watching; the run {id} goes on"))
+                .hint(format!("see it with `ade runs logs --follow {id}`")),
+        }),
+    }
+}
+
+async fn clean_to_the_end(
+    client: &Client,
+    display: &mut Display,
+    files: &[LocalDocument],
+    config: Option<&str>,
+    out: &Destination,
+    started: &OnceCell<RunId>,
 ) -> Result<Finished, CliError> {
     let workspace = client.workspace().await?;
     let config = choose_config(client, display, workspace, config).await?;
@@ -89,20 +111,11 @@ pub(super) async fn clean(
         documents.push(file.upload(client, display, workspace).await?);
     }
     let (id, stream) = client.create_run(config.id, &documents).await?;
+    started.get_or_init(|| id);
     let mut follower = Follower::new(client, id, 0, Some(stream));
-    loop {
-        let next = tokio::select! {
-            next = follower.next() => next,
-            _ = tokio::signal::ctrl_c() => {
-                return Err(CliError::interrupted(format!("stopped watching; the run {id} goes on"))
-                    .hint(format!("see it with `ade runs logs --follow {id}`")));
-            }
-        };
-        match next {
-            Ok(Some(event)) => display.event(&event),
-            Ok(None) => break,
-            Err(error) => return Err(CliError::from(error).hint(format!("the run goes on; see it with `ade runs show {id}`"))),
-        }
+    let lost = |error: ApiError| CliError::from(error).hint(format!("the run goes on; see it with `ade runs show {id}`"));
+    while let Some(event) = follower.next().await.map_err(lost)? {
+        display.event(&event);
     }
     fetch(client, id, out).await
 }
