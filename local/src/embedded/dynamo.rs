@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use super::EmbeddedError;
 
 /// How often expired items are looked for. AWS promises days; readers treat expired items as gone.
-const TTL_SWEEP_EVERY: Duration = Duration::from_secs(60);
+const TTL_SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// How long requests under way may take to finish once a stop was asked for.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
@@ -46,9 +46,9 @@ impl Dynamo {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start)?;
 
         let (stop_server, stopped) = oneshot::channel();
-        let served = database.clone();
+        let tables = database.clone();
         let server =
-            thread::Builder::new().name("dynamodb".to_owned()).spawn(move || serve(&runtime, listener, served, stopped)).map_err(start)?;
+            thread::Builder::new().name("dynamodb".to_owned()).spawn(move || serve(&runtime, listener, tables, stopped)).map_err(start)?;
         let (stop_sweeper, stopped) = mpsc::channel();
         let sweeper = thread::Builder::new().name("dynamodb-ttl".to_owned()).spawn(move || sweep(&database, &stopped)).map_err(start)?;
         Ok(Self { address, stop_server, server, stop_sweeper, sweeper })

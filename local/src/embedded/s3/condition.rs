@@ -5,6 +5,7 @@ use s3s::{S3Error, S3Result, s3_error};
 
 /// The preconditions of a read.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "they are the names of the headers")]
 pub(crate) struct ReadConditions {
     pub(crate) if_match: Option<ETagCondition>,
     pub(crate) if_none_match: Option<ETagCondition>,

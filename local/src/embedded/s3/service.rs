@@ -95,7 +95,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
             header::CONTENT_DISPOSITION,
             header::HeaderName::from_static("x-amz-checksum-sha256"),
         ]))
-        .max_age(Duration::from_secs(600))
+        .max_age(Duration::from_mins(10))
 }
 
 /// s3s behind the rules above.

@@ -3,7 +3,7 @@
 //! there.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,6 +14,8 @@ use super::{BUCKET, bytes, files_below, s3, sha256};
 
 const DEATHS: u64 = 24;
 const WRITERS: u64 = 4;
+/// The largest object that is kept in the index.
+const INLINE: usize = 64 * 1024;
 /// Names the data directory to the writing process.
 const DIR_VARIABLE: &str = "CRASH_TEST_DATA_DIR";
 
@@ -23,10 +25,13 @@ async fn killed_writers_leave_only_whole_objects() {
     prepare(dir.path()).await;
     let mut answered = HashMap::new();
     for death in 0..DEATHS {
-        let lines = 1 + rand::random_range(0..120);
+        let lines = rand::random_range(1..40);
         answered.extend(write_and_die(dir.path(), death, lines));
-        verify(dir.path(), &answered).await;
+        // What this round wrote, and the names that every round replaces.
+        let round = format!("round/{death:02}/");
+        verify(dir.path(), &answered, |key| key.starts_with(&round) || !key.starts_with("round/")).await;
     }
+    verify(dir.path(), &answered, |_| true).await;
     assert!(answered.len() as u64 > DEATHS, "the writers wrote next to nothing");
 }
 
@@ -38,8 +43,8 @@ async fn prepare(dir: &Path) {
 }
 
 /// Starts this binary again as a writer and kills it after some answered puts, at whatever its other
-/// writers are doing at that moment. Returns what was answered: keys and digests.
-fn write_and_die(dir: &Path, death: u64, lines: usize) -> Vec<(String, String)> {
+/// writers are doing at that moment. Returns what was answered: keys, digests, sizes.
+fn write_and_die(dir: &Path, death: u64, lines: usize) -> Vec<(String, (String, usize))> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["embedded::crash::writer", "--exact", "--ignored", "--nocapture"])
         .env(DIR_VARIABLE, dir)
@@ -63,12 +68,15 @@ fn write_and_die(dir: &Path, death: u64, lines: usize) -> Vec<(String, String)> 
     answered
 }
 
-fn parse(line: &str) -> Option<(String, String)> {
-    let (key, rest) = line.strip_prefix("put ")?.split_once(' ')?;
-    Some((key.to_owned(), rest.strip_suffix(" .")?.to_owned()))
+fn parse(line: &str) -> Option<(String, (String, usize))> {
+    let mut words = line.strip_prefix("put ")?.strip_suffix(" .")?.split(' ');
+    let key = words.next()?.to_owned();
+    let digest = words.next()?.to_owned();
+    Some((key, (digest, words.next()?.parse().ok()?)))
 }
 
-async fn verify(dir: &Path, answered: &HashMap<String, String>) {
+/// Reads every listed object that `read` chooses; the others must be listed with their size.
+async fn verify(dir: &Path, answered: &HashMap<String, (String, usize)>, read: impl Fn(&str) -> bool) {
     let embedded = Embedded::start(dir).await.unwrap();
     let s3 = s3(&embedded.s3_url, &embedded.credentials);
     let mut listed = HashMap::new();
@@ -77,30 +85,48 @@ async fn verify(dir: &Path, answered: &HashMap<String, String>) {
     while let Some(page) = pages.next().await {
         for object in page.unwrap().contents() {
             let key = object.key().unwrap();
-            let got = s3.get_object().bucket(BUCKET).key(key).checksum_mode(ChecksumMode::Enabled);
-            let got = got.send().await.unwrap();
-            let digest = got.checksum_sha256().map(str::to_owned);
-            let body = got.body.collect().await.unwrap().to_vec();
-            assert_eq!(Some(body.len() as i64), object.size(), "{key}");
-            if key.starts_with("multipart/") {
-                blobs += 2;
-                assert!(body == bytes(body.len(), body.len() as u64), "{key}");
-            } else {
+            let size = object.size().unwrap() as usize;
+            blobs += match key {
+                key if key.starts_with("multipart/") => 2,
                 // A copy shares the blob of its source, which is there for good.
-                blobs += usize::from(body.len() > 64 * 1024 && !key.starts_with("copy/"));
-                assert_eq!(digest, Some(sha256(&body)), "{key}");
-                listed.insert(key.to_owned(), sha256(&body));
+                key if key.starts_with("copy/") => 0,
+                _ => usize::from(size > INLINE),
+            };
+            if read(key) {
+                check(&s3, key, size).await;
             }
+            listed.insert(key.to_owned(), size);
         }
     }
-    for (key, digest) in answered {
-        assert_eq!(listed.get(key), Some(digest), "an answered put of {key} is missing");
+    for (key, (digest, size)) in answered {
+        assert_eq!(listed.get(key), Some(size), "an answered put of {key} is missing");
+        if read(key) {
+            assert_eq!(shown_digest(&s3, key).await.as_ref(), Some(digest), "{key}");
+        }
     }
     // Nothing is left of what was not committed, except the parts of uploads that are still open.
-    let uploads = 2 * (DEATHS * WRITERS) as usize;
+    let parts = 2 * (DEATHS * WRITERS) as usize;
     let files = files_below(&dir.join("s3/blobs"));
-    assert!((blobs..=blobs + uploads).contains(&files), "{files} files for {blobs} blobs");
+    assert!((blobs..=blobs + parts).contains(&files), "{files} files for {blobs} blobs");
     embedded.shutdown().await;
+}
+
+/// An object must have its size and its digest. The digest of multipart objects is that of the only
+/// bytes they are ever made of.
+async fn check(s3: &aws_sdk_s3::Client, key: &str, size: usize) {
+    let body = s3.get_object().bucket(BUCKET).key(key).send().await.unwrap().body;
+    let body = body.collect().await.unwrap().to_vec();
+    assert_eq!(body.len(), size, "{key}");
+    if key.starts_with("multipart/") {
+        assert!(body == multipart_bytes(), "{key}");
+    } else {
+        assert_eq!(shown_digest(s3, key).await, Some(sha256(&body)), "{key}");
+    }
+}
+
+async fn shown_digest(s3: &aws_sdk_s3::Client, key: &str) -> Option<String> {
+    let head = s3.head_object().bucket(BUCKET).key(key).checksum_mode(ChecksumMode::Enabled);
+    head.send().await.unwrap().checksum_sha256
 }
 
 /// Not a test: the process that dies.
@@ -118,12 +144,12 @@ async fn writer() {
 
 async fn write(s3: aws_sdk_s3::Client, round: u64, writer: u64) {
     for n in 0..u64::MAX {
-        let size = [300, 64 * 1024, 5_000, 64 * 1024 + 1, 300_000][(n % 5) as usize];
+        let size = [300, INLINE, 5_000, INLINE + 1, 150_000][(n % 5) as usize];
         let key = format!("round/{round:02}/{writer}/{n:06}");
         let body = bytes(size, round * 1_000_000 + writer * 100_000 + n);
         let digest = sha256(&body);
         put(&s3, &key, body.clone()).await;
-        writeln!(std::io::stdout(), "put {key} {digest} .").unwrap();
+        println!("put {key} {digest} {size} .");
         // Names that are replaced, copied and deleted over and over.
         let hot = format!("hot/{}", n % 3);
         put(&s3, &hot, body).await;
@@ -145,8 +171,12 @@ async fn put(s3: &aws_sdk_s3::Client, key: &str, body: Vec<u8>) {
     put.checksum_algorithm(ChecksumAlgorithm::Sha256).send().await.unwrap();
 }
 
+fn multipart_bytes() -> Vec<u8> {
+    bytes((5 << 20) + 70_000, 1)
+}
+
 async fn multipart(s3: &aws_sdk_s3::Client, key: &str) {
-    let whole = bytes((5 << 20) + 70_000, (5 << 20) + 70_000);
+    let whole = multipart_bytes();
     let begin = s3.create_multipart_upload().bucket(BUCKET).key(key).send().await.unwrap();
     let id = begin.upload_id.unwrap();
     let mut parts = Vec::new();

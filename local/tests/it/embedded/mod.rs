@@ -89,12 +89,7 @@ fn bytes(length: usize, seed: u64) -> Vec<u8> {
 /// How many files are below a directory.
 fn files_below(dir: &Path) -> usize {
     let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
-    entries
-        .map(|entry| match entry.file_type().unwrap().is_dir() {
-            true => files_below(&entry.path()),
-            false => 1,
-        })
-        .sum()
+    entries.map(|entry| if entry.file_type().unwrap().is_dir() { files_below(&entry.path()) } else { 1 }).sum()
 }
 
 fn sha256(bytes: &[u8]) -> String {

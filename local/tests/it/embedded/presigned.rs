@@ -140,8 +140,8 @@ async fn expired_and_overlong_urls_are_refused() {
     let (_aws, s3) = TestAws::with_bucket().await;
     let put = s3.put_object().bucket(BUCKET).key("a");
     put.body(ByteStream::from_static(b"a")).send().await.unwrap();
-    let an_hour_ago = SystemTime::now() - Duration::from_secs(3_600);
-    let expired = PresigningConfig::builder().start_time(an_hour_ago).expires_in(Duration::from_secs(60)).build().unwrap();
+    let an_hour_ago = SystemTime::now() - Duration::from_hours(1);
+    let expired = PresigningConfig::builder().start_time(an_hour_ago).expires_in(Duration::from_mins(1)).build().unwrap();
     let request = s3.get_object().bucket(BUCKET).key("a").presigned(expired).await.unwrap();
     assert_eq!(refusal(send(&request, b"").await).await, (403, "AccessDenied".to_owned()));
     let request = s3.get_object().bucket(BUCKET).key("a").presigned(for_seconds(60)).await.unwrap();

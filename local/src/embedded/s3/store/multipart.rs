@@ -224,11 +224,11 @@ fn choose(stored: Vec<StoredPart>, named: &[NamedPart]) -> S3Result<(Vec<StoredP
     if !named.is_sorted_by(|left, right| left.number < right.number) {
         return Err(s3_error!(InvalidPartOrder));
     }
-    let mut names = named.iter().peekable();
+    let mut wanted = named.iter().peekable();
     let mut chosen = Vec::with_capacity(named.len());
     let mut others = Vec::new();
     for part in stored {
-        match names.next_if(|name| name.number == part.number) {
+        match wanted.next_if(|name| name.number == part.number) {
             Some(name) if name.is(&part) => chosen.push(part),
             Some(_) => return Err(s3_error!(InvalidPart)),
             None => others.push(part),
