@@ -18,7 +18,7 @@ pub struct Grid {
     cells: Vec<Cell>,
     row_ends: Vec<usize>,
     text: Arc<String>,
-    text_ends: Vec<usize>,
+    text_ends: Vec<u32>,
     width: usize,
     /// The scan stopped at the cap of empty rows.
     pub stopped_early: bool,
@@ -66,14 +66,12 @@ impl Grid {
         let index = index as usize;
         let Some(&end) = self.text_ends.get(index) else { return "" };
         let start = index.checked_sub(1).map_or(0, |before| self.text_ends[before]);
-        &self.text[start..end]
+        &self.text[start as usize..end as usize]
     }
 
-    /// Where the text of a [`Cell::Text`] lies in [`Grid::texts`].
-    pub fn text_span(&self, index: u32) -> (usize, usize) {
-        let index = index as usize;
-        let end = self.text_ends.get(index).copied().unwrap_or_default();
-        (index.checked_sub(1).map_or(0, |before| self.text_ends[before]), end)
+    /// Where the text of a [`Cell::Text`] starts in [`Grid::texts`].
+    pub fn text_start(&self, index: u32) -> usize {
+        (index as usize).checked_sub(1).and_then(|before| self.text_ends.get(before)).map_or(0, |&end| end as usize)
     }
 
     /// All texts, one after the other; they may outlive the grid.
@@ -203,10 +201,13 @@ impl GridBuilder {
     }
 
     fn store(&mut self, text: &str) -> Result<u32, OpenError> {
-        let index = u32::try_from(self.grid.text_ends.len())
-            .map_err(|_| OpenError::TooLarge { what: "the number of texts in a sheet", limit: u64::from(u32::MAX) })?;
+        let index = u32::try_from(self.grid.text_ends.len());
+        let end = u32::try_from(self.text.len() + text.len());
+        let (Ok(index), Ok(end)) = (index, end) else {
+            return Err(OpenError::TooLarge { what: "the text of a sheet in bytes", limit: u64::from(u32::MAX) });
+        };
         self.text.push_str(text);
-        self.grid.text_ends.push(self.text.len());
+        self.grid.text_ends.push(end);
         Ok(index)
     }
 

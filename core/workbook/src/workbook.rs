@@ -50,7 +50,7 @@ enum Book {
     Xlsb(Box<Xlsb<Input>>),
     Xls(Box<Xls<Input>>),
     Ods(Box<Ods<Input>>),
-    Delimited { bytes: Vec<u8>, options: DelimitedOptions, found: Option<Delimited> },
+    Delimited { input: Input, options: DelimitedOptions, found: Option<Delimited> },
 }
 
 impl fmt::Debug for Workbook {
@@ -149,10 +149,8 @@ impl Book {
             Kind::Xls => Self::Xls(Box::new(Xls::new(input).map_err(from_xls)?)),
             Kind::Ods => Self::Ods(Box::new(Ods::new(input).map_err(from_ods)?)),
             Kind::Delimited => {
-                let mut bytes = Vec::new();
-                input.read_to_end(&mut bytes)?;
-                delimited::check(&bytes, options)?;
-                Self::Delimited { bytes, options, found: None }
+                delimited::check(&read_all(&mut input)?, options)?;
+                Self::Delimited { input, options, found: None }
             }
         })
     }
@@ -204,8 +202,8 @@ impl Book {
             }
             Self::Xls(book) => dense(&book.worksheet_range(name).map_err(from_xls)?, limits, caps),
             Self::Ods(book) => dense(&book.worksheet_range(name).map_err(from_ods)?, limits, caps),
-            Self::Delimited { bytes, options, found } => {
-                let (grid, delimited) = delimited::read(bytes, *options, limits, caps)?;
+            Self::Delimited { input, options, found } => {
+                let (grid, delimited) = delimited::read(&read_all(input)?, *options, limits, caps)?;
                 *found = Some(delimited);
                 Ok(grid)
             }
@@ -215,6 +213,13 @@ impl Book {
             other => other,
         })
     }
+}
+
+fn read_all(input: &mut Input) -> Result<Vec<u8>, OpenError> {
+    let mut bytes = Vec::new();
+    input.seek(SeekFrom::Start(0))?;
+    input.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 type NextCell<'a> = Result<Option<calamine::Cell<calamine::DataRef<'a>>>, OpenError>;

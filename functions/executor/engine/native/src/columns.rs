@@ -118,8 +118,7 @@ fn texts(grid: &Grid, cells: impl Iterator<Item = Cell>, length: usize) -> Array
     let mut nulls = NullBufferBuilder::new(length);
     for cell in cells {
         if let Cell::Text(index) = cell {
-            let (start, _) = grid.text_span(index);
-            views.push(make_view(grid.text(index).as_bytes(), 0, start as u32));
+            views.push(make_view(grid.text(index).as_bytes(), 0, grid.text_start(index) as u32));
             nulls.append_non_null();
         } else {
             views.push(0);

@@ -33,10 +33,12 @@ def process(run: RunContext, request: RunRequest, records: list[SheetRecord]) ->
     output = OutputBook(run, run.output_file, dry_run=request.dry_run)
     try:
         hooks.notify(run, HookName.ON_WORKBOOK_START, {**run.common(), "source_workbook": book.proxy})
-        for ref, grid in source.read_all(sheets):
-            record = SheetRecord.of(ref, grid)
-            records.append(record)
-            _Sheet(run, book, output, ref, grid, record).process()
+        for ref in sheets:
+            grid = source.read(ref, last=ref is sheets[-1])
+            records.append(SheetRecord.of(ref, grid))
+            sheet = _Sheet(run, book, output, ref, grid, records[-1])
+            del grid
+            sheet.process()
         _tell_about_text(run, source)
         hooks.notify(run, HookName.ON_WORKBOOK_BEFORE_SAVE, {**run.common(), "output_workbook": output.proxy})
         output.save()
@@ -85,21 +87,33 @@ class _Sheet:
         self.source = {"source_sheet": book.sheet(ref, grid), "source_workbook": book.proxy}
 
     def process(self) -> None:
-        run, ref, grid = self.run, self.ref, self.grid
+        run, ref = self.run, self.ref
         run.logger.event(
             "sheet.started", f"Sheet '{ref.name}'", data={"sheet_name": ref.name, "sheet_index": ref.index}
         )
         self._warn_about_caps()
         hooks.notify(run, HookName.ON_SHEET_START, {**self.common, **self.source})
-        run.progress(rows.STAGE, ref.name, 0, grid.height)
-        kinds = rows.classify(run, grid, ref.name, ref.index)
-        blocks = regions.detect(run, grid, kinds, ref.name)
+        run.progress(rows.STAGE, ref.name, 0, self.grid.height)
+        kinds = rows.classify(run, self.grid, ref.name, ref.index)
+        blocks = regions.detect(run, self.grid, kinds, ref.name)
+        del kinds
         self._trace(blocks)
         tables = [self._build(block, index) for index, block in enumerate(blocks)]
         self.record.tables.extend(tables)
+        self._let_go(tables)
         if run.settings.sort_tables_by_mapping_ratio:
             tables.sort(key=lambda table: -table.mapped_ratio)
         self._write(tables)
+
+    def _let_go(self, tables: list[Table]) -> None:
+        """Frees the cells before writing when nobody can ask for them any more: a large sheet takes half the memory."""
+        run = self.run
+        wanted = run.settings.write_formulas or any(table.source.mixed for table in tables)
+        if not wanted and not any(run.registry.hooks.values()):
+            for table in tables:
+                table.source = table.source.released()
+            self.source = {}
+            del self.grid
 
     def _build(self, block: Block, index: int) -> Table:
         run, total = self.run, block.region.data_row_count

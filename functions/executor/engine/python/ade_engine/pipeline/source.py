@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,23 +89,18 @@ class Source:
             )
         return sorted(by_name[name] for name in wanted)
 
-    def read(self, sheet: SheetRef) -> Sheet:
-        """A sheet's cells."""
+    def read(self, sheet: SheetRef, *, last: bool = False) -> Sheet:
+        """A sheet's cells. After the ``last`` sheet, what the workbook shares between sheets is freed."""
         try:
-            return self._book.read_sheet(
+            grid = self._book.read_sheet(
                 sheet.position, self._settings.max_empty_rows_run, self._settings.max_empty_cols_run
             )
         except WorkbookError as error:
             raise self._input_error(error, sheet.name) from error
-
-    def read_all(self, sheets: list[SheetRef]) -> Iterator[tuple[SheetRef, Sheet]]:
-        """Each sheet with its cells; what the workbook shares between sheets is freed after the last."""
-        for sheet in sheets:
-            grid = self.read(sheet)
-            if sheet is sheets[-1]:
-                self._facts = self._book.delimited()
-                self._book.close()
-            yield sheet, grid
+        self._facts = self._book.delimited()
+        if last:
+            self._book.close()
+        return grid
 
     def reread(self, position: int) -> Sheet:
         """A sheet's cells, read from the file anew."""
