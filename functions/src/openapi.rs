@@ -1,6 +1,6 @@
 //! The OpenAPI document, derived from the handlers.
 //!
-//! `docs/openapi.json` is this document, written by `UPDATE=1 cargo test -p ade-functions openapi`; a test fails when it is
+//! `docs/openapi.json` is this document, written by `make openapi`; a test fails when it is
 //! stale. Gateways, typed clients and the reference are generated from the committed file.
 
 use utoipa::openapi::path::ParameterIn;
@@ -124,6 +124,7 @@ fn add_problems(operation: &mut openapi::path::Operation) {
         ("401", !open, "No key, or not a valid one."),
         ("403", !open, "The key's role lacks a permission."),
         ("404", has_path, "There is no such thing, or not for this caller."),
+        ("409", has_body, "Another state is needed first, or somebody else was faster."),
         ("413", has_body, "Too large."),
         ("415", has_body, "The body is not `application/json`."),
         ("422", has_body || has_query, "Fields can't be accepted; `errors` names them."),

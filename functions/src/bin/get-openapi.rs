@@ -1,5 +1,5 @@
 //! Serves [`ade_functions::system::get_openapi`].
 
 fn main() -> std::process::ExitCode {
-    ade_functions::edge::serve(ade_functions::system::get_openapi)
+    ade_functions::edge::serve_open(ade_functions::system::get_openapi)
 }

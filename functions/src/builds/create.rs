@@ -30,6 +30,7 @@ pub struct CreateBuild {
     /// Answer with the build's events as they happen.
     pub stream: bool,
     /// How it is made.
+    #[serde(deserialize_with = "crate::edge::body::object")]
     pub options: BuildOptions,
 }
 
@@ -46,7 +47,7 @@ pub struct CreateBuild {
         ("workspace_id" = WorkspaceId, Path, description = "The workspace."),
         ("config_id" = ConfigId, Path, description = "The config."),
     ),
-    request_body = CreateBuild,
+    request_body(content = CreateBuild, example = json!({ "stream": true, "options": { "force": false, "wait": false } })),
     responses(
         (
             status = 200,

@@ -23,6 +23,7 @@ pub struct CreateConfig {
     #[schema(min_length = 1, max_length = 120, example = "Customer lists")]
     pub name: String,
     /// What its draft is made from.
+    #[serde(deserialize_with = "crate::edge::body::object")]
     pub source: ConfigSource,
 }
 
@@ -35,7 +36,7 @@ pub struct CreateConfig {
     operation_id = "create-config",
     tag = "Configs",
     params(("workspace_id" = WorkspaceId, Path, description = "The workspace.")),
-    request_body = CreateConfig,
+    request_body(content = CreateConfig, example = json!({ "name": "Customer lists", "source": { "type": "template" } })),
     responses((status = 201, description = "The new config.", body = Config, headers(("Location" = String, description = "Its path."))))
 )]
 pub async fn create_config(call: Call) -> Answer {

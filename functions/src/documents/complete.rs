@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
 use super::Document;
+use crate::edge::problem::ProblemDocument;
 use crate::edge::{Answer, Call, Problem, ok};
 
 /// Complete a document
@@ -21,7 +22,20 @@ use crate::edge::{Answer, Call, Problem, ok};
     params(("document_id" = DocumentId, Path, description = "The document.")),
     responses(
         (status = 200, description = "The document, which is ready.", body = Document),
-        (status = 409, description = "Nothing has been uploaded yet (`document_not_uploaded`).", body = crate::edge::problem::ProblemDocument, content_type = "application/problem+json"),
+        (
+            status = 409,
+            description = "Nothing has been uploaded yet (`document_not_uploaded`).",
+            body = ProblemDocument,
+            content_type = "application/problem+json",
+        ),
+        (
+            status = 422,
+            description = "What has been uploaded is not what was announced (`document_size_mismatch`, `document_checksum_mismatch`), \
+                or can't be used: `document_encrypted`, `document_unreadable`, `document_kind_mismatch`, `document_kind_unsupported`, \
+                `document_too_large`.",
+            body = ProblemDocument,
+            content_type = "application/problem+json",
+        ),
     )
 )]
 pub async fn complete_document(call: Call) -> Answer {

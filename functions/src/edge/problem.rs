@@ -366,3 +366,55 @@ fn sentence(error: &impl Display) -> String {
     let first = letters.next().map(char::to_uppercase).into_iter().flatten();
     first.chain(letters).chain(std::iter::once('.')).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ade_core::access::Permission;
+    use insta::assert_json_snapshot;
+    use serde_json::{Value, json};
+
+    /// A problem as the client sees it, with the headers that belong to it.
+    fn seen(problem: impl Into<Problem>) -> Value {
+        let response = problem.into().into_response("/api/v1/runs/run_1", "request-1");
+        let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(header(header::CONTENT_TYPE).as_deref(), Some(PROBLEM_JSON));
+        json!({
+            "body": serde_json::from_slice::<Value>(response.body()).unwrap(),
+            "retry-after": header(header::RETRY_AFTER),
+            "www-authenticate": header(header::WWW_AUTHENTICATE),
+        })
+    }
+
+    #[test]
+    fn problems_look_like_this() {
+        let fields = vec![FieldError::new("name", "required", "must not be blank"), FieldError::new("slug", "too_long", "too long")];
+        assert_json_snapshot!([
+            seen(Problem::no_such("config version")),
+            seen(Problem::denied(Denied::NotFound, "run")),
+            seen(Problem::denied(Denied::Forbidden(Permission::RunsManage), "run")),
+            seen(SignInError::Invalid),
+            seen(Problem::invalid(fields)),
+            seen(CreateRunError::NoDocument),
+            seen(Problem::build_in_progress("build_01JZX3Q4T5V6W7X8Y9ZABCDEFG".parse().unwrap())),
+            seen(OpenError::Encrypted),
+            seen(CompleteError::WrongSize { uploaded: 1, announced: 2 }),
+        ]);
+    }
+
+    #[test]
+    fn what_storage_says_stays_inside() {
+        let secret = "arn:aws:dynamodb:secret";
+        for error in [
+            StoreError::Throttled(secret.to_owned()),
+            StoreError::Unavailable { operation: "GetItem", message: secret.to_owned() },
+            StoreError::Corrupt(secret.to_owned()),
+        ] {
+            let problem = Problem::from(error);
+            assert!(problem.status().is_server_error() && problem.cause.as_ref().is_some_and(|cause| cause.contains(secret)));
+            assert!(!seen(problem).to_string().contains(secret));
+        }
+        assert!(!seen(Problem::internal(secret)).to_string().contains(secret));
+    }
+}

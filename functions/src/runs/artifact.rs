@@ -3,6 +3,7 @@ use ade_core::id::RunId;
 use super::get::find;
 use super::outputs::finished;
 use crate::downloads::{Download, download};
+use crate::edge::problem::ProblemDocument;
 use crate::edge::{Answer, Call, Problem};
 
 /// Get the artifact of a run
@@ -17,6 +18,12 @@ use crate::edge::{Answer, Call, Problem};
     responses(
         (status = 200, description = "Where to download it; with `Accept: application/json`.", body = Download),
         (status = 307, description = "Go and download it there.", headers(("Location" = String, description = "A signed URL."))),
+        (
+            status = 409,
+            description = "The run is not over yet (`output_not_ready`).",
+            body = ProblemDocument,
+            content_type = "application/problem+json",
+        ),
     )
 )]
 pub async fn get_run_artifact(call: Call) -> Answer {

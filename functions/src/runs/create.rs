@@ -39,6 +39,7 @@ pub struct CreateRun {
     #[schema(max_items = 45)]
     pub input_documents: Vec<DocumentId>,
     /// How it is executed.
+    #[serde(deserialize_with = "crate::edge::body::object")]
     pub options: RunOptions,
 }
 
@@ -53,7 +54,10 @@ pub struct CreateRun {
     operation_id = "create-run",
     tag = "Runs",
     params(("config_id" = ConfigId, Path, description = "The config.")),
-    request_body = CreateRun,
+    request_body(
+        content = CreateRun,
+        example = json!({ "stream": true, "input_documents": ["doc_01JZX3Q4T5V6W7X8Y9ZABCDEFG"], "options": { "dry_run": false } })
+    ),
     responses(
         (
             status = 200,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::get::find;
 use crate::edge::object::object_name;
 use crate::edge::page::{DEFAULT_LIMIT, LIMIT, checked_limit};
-use crate::edge::problem::FieldError;
+use crate::edge::problem::{FieldError, ProblemDocument};
 use crate::edge::{Answer, Call, List, PageQuery, Problem, ok};
 
 /// How many objects are asked about at the same time.
@@ -70,7 +70,15 @@ pub struct RunOutput {
     operation_id = "list-run-outputs",
     tag = "Runs",
     params(("run_id" = RunId, Path, description = "The run."), PageQuery),
-    responses((status = 200, description = "A page of outputs.", body = List<RunOutput>))
+    responses(
+        (status = 200, description = "A page of outputs.", body = List<RunOutput>),
+        (
+            status = 409,
+            description = "The run is not over yet (`output_not_ready`).",
+            body = ProblemDocument,
+            content_type = "application/problem+json",
+        ),
+    )
 )]
 pub async fn list_run_outputs(call: Call) -> Answer {
     let run = find(&call).await?;

@@ -19,10 +19,7 @@ fn openapi_document_is_up_to_date() {
         return;
     }
     let committed = std::fs::read_to_string(&path).unwrap();
-    assert!(
-        committed == derived,
-        "docs/openapi.json is stale: run `UPDATE=1 cargo test -p ade-functions openapi` and look at the difference"
-    );
+    assert!(committed == derived, "docs/openapi.json is stale: run `make openapi` and look at the difference");
 }
 
 #[test]
