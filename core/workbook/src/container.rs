@@ -5,7 +5,10 @@ use std::{
     io::{self, BufReader, Read, Seek, SeekFrom},
 };
 
-use quick_xml::{Reader, events::Event};
+use quick_xml::{
+    Reader,
+    events::{BytesStart, Event},
+};
 use zip::ZipArchive;
 
 use crate::{Kind, Limits, OpenError};
@@ -42,45 +45,66 @@ pub(crate) fn is_encrypted_package(source: &mut (impl Read + Seek)) -> bool {
     read.is_ok() && memchr::memmem::find(&content, &name).is_some()
 }
 
-/// Refuses an archive that would expand past the limit. Sizes in the directory are claims, so members whose claim
-/// is small but whose compressed bytes could hold more are decompressed once, counting.
+/// Refuses an archive that would expand past the limit. Sizes in the directory are claims, so when the compressed bytes
+/// could hold more than the limit, every member is decompressed once, counting.
 pub(crate) fn check_expansion(source: &mut (impl Read + Seek), kind: Kind, limits: &Limits) -> Result<(), OpenError> {
-    let corrupt = |error: &dyn std::fmt::Display| OpenError::Corrupt { kind, reason: error.to_string() };
-    let too_large = || OpenError::TooLarge { what: "the decompressed size in bytes", limit: limits.expanded_bytes };
-    let mut archive = ZipArchive::new(source).map_err(|error| corrupt(&error))?;
+    let corrupt = |reason: String| OpenError::Corrupt { kind, reason };
+    let mut archive = ZipArchive::new(source).map_err(|error| corrupt(error.to_string()))?;
     let mut claimed = 0_u64;
     let mut possible = 0_u64;
     for index in 0..archive.len() {
-        let member = archive.by_index_raw(index).map_err(|error| corrupt(&error))?;
+        let member = archive.by_index_raw(index).map_err(|error| corrupt(error.to_string()))?;
         claimed = claimed.saturating_add(member.size());
         possible = possible.saturating_add(member.compressed_size().saturating_mul(MAX_DEFLATE_RATIO));
     }
     if claimed > limits.expanded_bytes {
-        return Err(too_large());
+        return Err(OpenError::TooLarge { what: "the decompressed size in bytes", limit: limits.expanded_bytes });
     }
     if possible <= limits.expanded_bytes {
         return Ok(());
     }
-    let mut left = limits.expanded_bytes;
     for index in 0..archive.len() {
-        let (claim, stored) = {
-            let member = archive.by_index_raw(index).map_err(|error| corrupt(&error))?;
-            (member.size(), member.compressed_size())
-        };
-        // XML compresses 5 to 50 times; a claim in that range is what the member holds unless someone lies, and a lie
-        // can then hide no more than the ratio left over, which the next branch measures.
-        if claim.saturating_mul(4) >= stored.saturating_mul(MAX_DEFLATE_RATIO) {
-            left = left.saturating_sub(claim);
-            continue;
-        }
+        // What can't be decompressed here can't be read later either; the parser says so better.
         let Ok(member) = archive.by_index(index) else { continue };
-        let expanded = io::copy(&mut member.take(claim + 1), &mut io::sink()).unwrap_or(claim);
-        if expanded > claim {
-            return Err(OpenError::Corrupt { kind, reason: "a part is larger than its directory says".to_owned() });
+        let claim = member.size();
+        if io::copy(&mut member.take(claim.saturating_add(1)), &mut io::sink()).is_ok_and(|expanded| expanded > claim) {
+            return Err(corrupt("a part is larger than its directory says".to_owned()));
         }
-        left = left.checked_sub(expanded).ok_or_else(too_large)?;
     }
     Ok(())
+}
+
+/// Refuses an ods whose values, repeats counted, are more than the limit. Its reader would expand them all at once.
+pub(crate) fn check_repeats(source: &mut (impl Read + Seek), limits: &Limits) -> Result<(), OpenError> {
+    let corrupt = |error: &dyn std::fmt::Display| OpenError::Corrupt { kind: Kind::Ods, reason: error.to_string() };
+    source.seek(SeekFrom::Start(0))?;
+    let mut archive = ZipArchive::new(source).map_err(|error| corrupt(&error))?;
+    let part = archive.by_name("content.xml").map_err(|error| corrupt(&error))?;
+    let mut reader = Reader::from_reader(BufReader::new(part));
+    let mut buffer = Vec::new();
+    let (mut cells, mut rows) = (0_u64, 1);
+    loop {
+        buffer.clear();
+        match reader.read_event_into(&mut buffer).map_err(|error| corrupt(&error))? {
+            Event::Start(element) | Event::Empty(element) => match element.local_name().as_ref() {
+                "table-row" => rows = repeats(&element, "table:number-rows-repeated"),
+                "table-cell" if matches!(element.try_get_attribute("office:value-type"), Ok(Some(_))) => {
+                    cells = cells.saturating_add(rows.saturating_mul(repeats(&element, "table:number-columns-repeated")));
+                    if cells > limits.cells {
+                        return Err(OpenError::TooLarge { what: "the number of cells", limit: limits.cells });
+                    }
+                }
+                _ => {}
+            },
+            Event::Eof => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+fn repeats(element: &BytesStart<'_>, name: &str) -> u64 {
+    let attribute = element.try_get_attribute(name).ok().flatten();
+    attribute.and_then(|attribute| attribute.value.parse().ok()).unwrap_or(1)
 }
 
 /// The position of the sheet that was in front when an xlsx was saved (`workbookView/@activeTab`).

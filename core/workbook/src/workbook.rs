@@ -98,6 +98,9 @@ impl Workbook {
         if matches!(kind, Kind::Xlsx | Kind::Xlsb | Kind::Ods) {
             container::check_expansion(&mut input, kind, limits)?;
         }
+        if kind == Kind::Ods {
+            container::check_repeats(&mut input, limits)?;
+        }
         let active = if kind == Kind::Xlsx { container::active_tab(&mut input) } else { None };
         input.seek(SeekFrom::Start(0))?;
         let book = guarded(kind, || Book::open(kind, input, options))?;

@@ -158,6 +158,18 @@ fn limits_hold() {
     }
 }
 
+/// The directory says 10 bytes, the member holds 2 MB: only decompressing tells.
+#[test]
+fn sizes_that_lie_are_found_out() {
+    let mut bytes = hand_made(&format!("<worksheet><sheetData/>{}</worksheet>", " ".repeat(2_000_000)));
+    let headers: Vec<usize> = memchr::memmem::find_iter(&bytes, b"PK\x01\x02").collect();
+    let last = *headers.last().unwrap();
+    bytes[last + 24..last + 28].copy_from_slice(&10_u32.to_le_bytes());
+    let limits = Limits { expanded_bytes: 100_000, ..Limits::default() };
+    let error = probe(Cursor::new(bytes), "a.xlsx", &limits).unwrap_err();
+    assert_eq!(error.code(), "corrupt", "{error}");
+}
+
 /// A sheet whose cells are not in reading order, as some writers make them.
 #[test]
 fn cells_out_of_order_are_sorted() {
@@ -194,7 +206,7 @@ fn hand_made(sheet: &str) -> Vec<u8> {
         ("xl/worksheets/s.xml", sheet),
     ];
     for (name, content) in parts {
-        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.start_file(name, zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated)).unwrap();
         archive.write_all(content.as_bytes()).unwrap();
     }
     archive.finish().unwrap().into_inner()

@@ -95,6 +95,26 @@ def test_stacked_headers(process, template, workbook):
     assert table["header"]["row_count"] == 2
     assert table["header"]["cells"] == ["Employee First Name", "Last Name", "Contact Email", "Phone"]
     assert [column["field"] for column in table["mapped_columns"]] == ["first_name", "last_name", "email"]
+    assert messages(outcome, "ambiguous_mapping") == [
+        "'Sheet1': column 'Employee First Name' was taken as first_name (1); full_name scored 1"
+    ]
+
+
+def test_a_column_that_loses_its_field_takes_its_next(config, process, workbook):
+    source = """
+        from ade_engine.models import FieldDef
+        def register(r):
+            for name in ("a", "b"):
+                r.register_field(FieldDef(name=name))
+            r.register_column_detector(f, field="a", priority=0)
+        def f(*, column_index, **_):
+            return [{"a": 0.9, "b": 0.8}, {"a": 1.0}, {"b": 0.5}][column_index]
+    """
+    rows_module = "def register(r):\n    r.register_row_detector(f, row_kind='header', priority=0)\n"
+    rows_module += "def f(*, row_index, **_):\n    return {'header': 1.0} if row_index == 1 else {'data': 1.0}\n"
+    project = config({"columns/ab.py": source, "row_detectors/rows.py": rows_module}, "engine = 2")
+    outcome = process(workbook([["x", "y", "z"], [1, 2, 3]]), project)
+    assert outcome.rows()[0] == ("b", "a", "z")
 
 
 def test_unknown_labels_are_still_a_header(process, template, workbook):

@@ -266,7 +266,6 @@ impl<'a> Originals<'a> {
 
 /// A column of one of the types that frames are reduced to before they come here.
 enum Column {
-    Null,
     Bool(BooleanArray),
     Int(Int64Array),
     Float(Float64Array),
@@ -280,7 +279,6 @@ enum Column {
 impl Column {
     fn new(array: &ArrayRef) -> PyResult<Self> {
         Ok(match array.data_type() {
-            DataType::Null => Self::Null,
             DataType::Boolean => Self::Bool(array.as_boolean().clone()),
             DataType::Int64 => Self::Int(array.as_primitive().clone()),
             DataType::Float64 => Self::Float(array.as_primitive().clone()),

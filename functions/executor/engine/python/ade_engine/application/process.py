@@ -97,6 +97,7 @@ class _Sheet:
         kinds = rows.classify(run, self.grid, ref.name, ref.index)
         blocks = regions.detect(run, self.grid, kinds, ref.name)
         del kinds
+        run.progress(rows.STAGE, ref.name, self.grid.height, self.grid.height)
         self._trace(blocks)
         tables = [self._build(block, index) for index, block in enumerate(blocks)]
         self.record.tables.extend(tables)
@@ -126,6 +127,7 @@ class _Sheet:
         }
         run.progress(columns.STAGE, self.ref.name, 0, total, index)
         mapping = columns.detect(run, table, base)
+        run.progress(columns.STAGE, self.ref.name, total, total, index)
         ranges = [(block.header_rows[-1] + 1, block.end)]
         empty_rows, non_empty = self.grid.count(ranges, block.first_column, block.region.max_col)
         work = Table(
@@ -142,9 +144,11 @@ class _Sheet:
         run.progress(rules.TRANSFORM, self.ref.name, 0, total, index)
         work.frame, work.transformed = rules.transform(run, work.frame, base)
         self._refine(HookName.ON_TABLE_TRANSFORMED, work)
+        run.progress(rules.TRANSFORM, self.ref.name, total, total, index)
         run.progress(rules.VALIDATE, self.ref.name, 0, total, index)
         work.frame = rules.validate(run, work.frame, base)
         self._refine(HookName.ON_TABLE_VALIDATED, work)
+        run.progress(rules.VALIDATE, self.ref.name, total, total, index)
         work.read_derived(run.state)
         work.settle(run.registry.fields)
         return work
@@ -191,6 +195,7 @@ class _Sheet:
         run.progress("write", self.ref.name, 0, written.height, table.index)
         table.placement = self.output.write(written, handling)
         table.written_columns = written.columns
+        run.progress("write", self.ref.name, written.height, written.height, table.index)
         a1 = table.placement.region.a1
         run.logger.event(
             "table.written",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ade_engine.pipeline.frames import SourceTable
 
 STAGE = "detect_columns"
+CLOSE_CALL = 0.9
+"""Share of the winner's score from which on a runner-up is worth telling."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,29 @@ def detect(run: RunContext, table: SourceTable, context: dict[str, Any]) -> Mapp
         _best_fit(mapping)
     else:
         _leftmost(mapping)
+    if run.modern:
+        _tell_about_close_calls(run, table, mapping, context["sheet_name"])
     if run.debugging:
         _trace_summary(run, table, mapping, context)
     return mapping
+
+
+def _tell_about_close_calls(run: RunContext, table: SourceTable, mapping: Mapping, sheet_name: str) -> None:
+    """Findings for columns that could as well have been another field."""
+    for index, (name, score) in sorted(mapping.fields.items()):
+        header = table.headers[index]
+        for rival, rival_score in mapping.scores[index].candidates():
+            if rival != name and rival_score >= score * CLOSE_CALL:
+                taken = f"column '{header.raw}' was taken as {name} ({score:g}); {rival} scored {rival_score:g}"
+                run.find(
+                    "ambiguous_mapping",
+                    f"'{sheet_name}': {taken}",
+                    sheet_name=sheet_name,
+                    header=header.raw,
+                    field=name,
+                    runner_up=rival,
+                )
+                break
 
 
 def _score(

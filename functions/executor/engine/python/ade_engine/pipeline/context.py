@@ -83,8 +83,8 @@ class RunContext:
         return self.logger.isEnabledFor(logging.DEBUG)
 
     def progress(self, stage: str, sheet_name: str, done: int, total: int, table_index: int | None = None) -> None:
-        """Tells how far a stage is; small files are done before anyone could look."""
-        if total >= PROGRESS_FROM_ROWS or self.modern:
+        """Tells how far a stage is. Of a small table only the end is told, and to configs of engine 1.9 nothing."""
+        if total >= PROGRESS_FROM_ROWS or (self.modern and done == total):
             data = {
                 "stage": stage,
                 "sheet_name": sheet_name,

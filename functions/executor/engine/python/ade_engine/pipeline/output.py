@@ -289,8 +289,12 @@ def _write_openpyxl(sheet: Any, block: _Block) -> None:
                 continue
             cell = sheet.cell(block.row + 2 + offset, column + 1)
             original = handling.originals[column].value(offset) if column in handling.originals else None
-            if original is not None or not isinstance(value, str):
-                cell.value = value if original is None else original
+            if original is not None:
+                cell.value = original
+            elif type(value) is int and abs(value) > MAX_EXACT_INT:
+                _set_text(cell, str(value))
+            elif not isinstance(value, str):
+                cell.value = value
             elif column in handling.formulas and value.startswith("=") and value.strip() not in handling.plain:
                 cell.value = value
             else:
@@ -319,8 +323,11 @@ def writable(table: pl.DataFrame) -> pl.DataFrame:
 
 def _writable(column: pl.Series) -> pl.Series:
     dtype = column.dtype
-    if dtype in (pl.Null, pl.Boolean, pl.Int64, pl.Float64, pl.String, pl.Date, pl.Time):
+    if dtype in (pl.Boolean, pl.Int64, pl.Float64, pl.String, pl.Date, pl.Time):
         return column
+    if dtype == pl.Null:
+        # polars exports these with a buffer that the interface does not know.
+        return column.cast(pl.String)
     if dtype.is_integer():
         largest = max(abs(column.max() or 0), abs(column.min() or 0))
         return column.cast(pl.Int64 if largest <= MAX_EXACT_INT else pl.String)

@@ -103,21 +103,15 @@ class _Detector:
             return False
         return any(len(values) >= 2 for values in filled)
 
-    def keep_or_name(self, header: int, end: int) -> Block | None:
-        """Rows whose header was inferred and that a real header ends: a table of its own, or rows in a finding."""
-        if self.looks_like_table(header, end):
-            block = Block([header], header + 1, end, inferred=True)
-            self.run.find(
-                "header_inferred",
-                f"'{self.sheet_name}': no header was recognised for rows {header + 1} to {end}; "
-                f"row {header + 1} was taken as the header",
-                severity="warning",
-                sheet_name=self.sheet_name,
-                row=header + 1,
-            )
-            return block
-        self.name_rows(range(header, end), "rows_before_table", "above the table")
-        return None
+    def say_inferred(self, header: int) -> None:
+        """A finding for a header that no detector saw."""
+        self.run.find(
+            "header_inferred",
+            f"'{self.sheet_name}': no header was recognised; row {header + 1} was taken as the header",
+            severity="warning",
+            sheet_name=self.sheet_name,
+            row=header + 1,
+        )
 
     def name_rows(self, rows: Iterable[int], code: str, why: str) -> None:
         """A finding for rows that are left out."""
@@ -146,8 +140,7 @@ class _Classic(_Detector):
                 if block is None:
                     block = Block([row], row + 1, row + 1, inferred=False)
                 elif block.inferred:
-                    kept = self.keep_or_name(block.header_rows[0], row)
-                    found += [kept] if kept else []
+                    found += self._above(block.header_rows[0], row)
                     block = Block([row], row + 1, row + 1, inferred=False)
                 elif self.merge_headers and row == block.first_data:
                     block.header_rows.append(row)
@@ -168,6 +161,14 @@ class _Classic(_Detector):
             last = max(block.end, block.header_rows[-1] + 1)
             block.last_column = self.sheet.max_width(block.header_rows[0], last)
         return found
+
+    def _above(self, header: int, end: int) -> list[Block]:
+        """Rows whose header was inferred and that a real header ends: a table of its own, or rows in a finding."""
+        if not self.looks_like_table(header, end):
+            self.name_rows(range(end), "rows_before_table", "above the table")
+            return []
+        self.say_inferred(header)
+        return [Block([header], header + 1, end, inferred=True)]
 
     def _settle(self, block: Block) -> Block:
         """A table whose inferred header turned out blank has the first row with values as its header."""
@@ -204,13 +205,7 @@ class _Modern(_Detector):
             if header is None:
                 return []
             self.name_rows(range(header), "rows_before_table", "above the table")
-            self.run.find(
-                "header_inferred",
-                f"'{self.sheet_name}': no header was recognised; row {header + 1} was taken as the header",
-                severity="warning",
-                sheet_name=self.sheet_name,
-                row=header + 1,
-            )
+            self.say_inferred(header)
             return [self._band([header], self.height, inferred=True)]
         bands = self._above(headers[0][0])
         for group, following in zip(headers, [*headers[1:], None], strict=True):
@@ -230,15 +225,17 @@ class _Modern(_Detector):
         return groups
 
     def _above(self, end: int) -> list[Block]:
-        """What stands above the first header."""
-        data = [row for row in range(end) if self.rows.kinds[row] in (DATA, None) and not self.is_blank(row)]
-        if not data:
+        """What stands above the first header: a table without a recognised header, or rows to name."""
+        header = next((row for row in range(end) if self._may_be_data(row)), None)
+        if header is None or not self.looks_like_table(header, end):
             self.name_rows(range(end), "rows_before_table", "above the table")
             return []
-        header = data[0]
         self.name_rows(range(header), "rows_before_table", "above the table")
-        kept = self.keep_or_name(header, end)
-        return [self._band([header], end, inferred=True)] if kept else []
+        self.say_inferred(header)
+        return [self._band([header], end, inferred=True)]
+
+    def _may_be_data(self, row: int) -> bool:
+        return self.rows.kinds[row] in (DATA, None) and not self.is_blank(row)
 
     def _band(self, header_rows: list[int], end: int, *, inferred: bool) -> Block:
         block = Block(header_rows, header_rows[-1] + 1, end, inferred=inferred)

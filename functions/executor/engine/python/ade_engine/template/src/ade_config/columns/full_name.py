@@ -32,9 +32,11 @@ def detect_header(*, column_header_original, **_):
     return {}
 
 
-def normalize(*, field_name, **_):
+def normalize(*, field_name, table, **_):
     """One space between names, and "Last, First Middle" as "First Middle Last"."""
-    text = pl.col(field_name).cast(pl.String).str.strip_chars().str.replace_all(r"\s+", " ")
+    if table.schema[field_name] != pl.String:
+        return None
+    text = pl.col(field_name).str.strip_chars().str.replace_all(r"\s+", " ")
     last_first = text.str.extract(r"^([^,]+?) ?, ?[^,]+$", 1)
     first_first = text.str.extract(r"^[^,]+, ?([^,]+)$", 1)
     turned = pl.concat_str([first_first, last_first], separator=" ")
