@@ -19,7 +19,6 @@ use ade_core::run::Run;
 use ade_core::settings::Settings;
 use ade_core::store::{Objects, StoreError};
 use ade_invoke::LambdaDispatcher;
-use anyhow::Context as _;
 use async_stream::stream;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -48,6 +47,9 @@ type Answer = StreamResponse<BoxStream<'static, Result<Bytes, Infallible>>>;
 /// Serves the executor.
 pub async fn executor() -> anyhow::Result<()> {
     let (ade, base) = start().await?;
+    if let Err(error) = crate::scratch::sweep(&ade.settings.runs_dir) {
+        tracing::warn!(%error, "what killed processes left was not removed");
+    }
     let dispatcher = Arc::new(LambdaDispatcher::connect(&ade.settings).await);
     let executor = Arc::new(Executor { ade, base, dispatcher });
     let turn = Arc::new(Mutex::new(()));
@@ -98,13 +100,13 @@ async fn start() -> anyhow::Result<(Ade, Base)> {
     let mut settings = Settings::from_env()?;
     ade_core::telemetry::init(&settings.log);
     for (name, directory) in [("ADE_RUNS_DIR", &settings.runs_dir), ("ADE_VENVS_DIR", &settings.venvs_dir)] {
-        writable(directory).with_context(|| format!("{name} is {}, which can't be used", directory.display()))?;
+        writable(directory).map_err(|error| anyhow::anyhow!("{name} is {}, which can't be used: {error}", directory.display()))?;
     }
     let base = Base::open(&settings.base_dir)
         .map_err(|error| anyhow::anyhow!("ADE_BASE_DIR is {}, which is no base environment: {error}", settings.base_dir.display()))?;
     let digest = settings.base_digest.get_or_insert_with(|| base.info.digest.clone());
     anyhow::ensure!(*digest == base.info.digest, "ADE_BASE_DIGEST is {digest}, but the base environment is {}", base.info.digest);
-    adopt().context("this process can't become a child subreaper")?;
+    adopt().map_err(|error| anyhow::anyhow!("this process can't become a child subreaper: {error}"))?;
     Ok((Ade::connect(settings).await, base))
 }
 

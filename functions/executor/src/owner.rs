@@ -30,7 +30,8 @@ pub async fn own<R: Executable, W: Future<Output = Result<R, Stop>>>(
     let brake = Brake::default();
     let until = deadline.min(claimed + timeout(&record));
     let _keeper = Keeper::start(lease.clone(), claimed, until, brake.clone());
-    match work(lease.clone(), record.clone(), brake).await {
+    // Work is large: it holds every call to storage that it may be waiting for.
+    match Box::pin(work(lease.clone(), record.clone(), brake)).await {
         Ok(finished) => {
             tracing::info!(status = finished.status_word(), "finished");
             Ok(Some(finished.execution().last_event_id))

@@ -209,7 +209,7 @@ impl Refused {
     }
 
     fn into_stop(self) -> Stop {
-        let said = self.seen.tail.iter().map(|line| line.trim_start_matches([' ', '×', '╰', '─', '▶', '│'])).collect::<Vec<_>>().join(" ");
+        let said = self.seen.tail.iter().map(|line| plain(line)).collect::<Vec<_>>().join(" ");
         let code = if self.is_conflict() { FailureCode::ConfigError } else { FailureCode::BuildFailed };
         let exit_code = match self.exit {
             Exit::Code(code) => Some(code),
@@ -218,6 +218,12 @@ impl Refused {
         let message = if said.is_empty() { "uv failed without saying why".to_owned() } else { said };
         Failed { exit_code, ..Failed::new(code, CONFIG, message) }.into()
     }
+}
+
+/// A line of uv without what marks it as a part of an error.
+fn plain(line: &str) -> &str {
+    let line = line.trim_start_matches([' ', '×', '╰', '─', '▶', '│']);
+    line.strip_prefix("error: ").or_else(|| line.strip_prefix("cause: ")).unwrap_or(line)
 }
 
 /// Copies the engine's package and metadata from a directory of packages.

@@ -139,7 +139,8 @@ impl<'a> Making<'a> {
             Err(stop) => return Err(stop),
         };
         let Self { builder, lease, build, log, pump, .. } = self;
-        pump.conclude(&log).await?;
+        // Should the log not be writable, closing it says why.
+        drop(pump.conclude(&log).await);
         let closed = log.close().await?;
         let finished = outlast(|| builder.ade.builds.finish(&lease, &build, closed.last_id, ended.clone())).await?;
         if let (Some(relay), Some(completed)) = (closed.relay, finished.completed_event()) {

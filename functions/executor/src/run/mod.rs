@@ -96,13 +96,7 @@ struct Ending {
 
 impl<'a> Attempt<'a> {
     /// Works on the run and finishes it.
-    async fn carry_out(
-        executor: &'a Executor,
-        lease: Lease<Run>,
-        run: Run,
-        brake: Brake,
-        relay: mpsc::Sender<Bytes>,
-    ) -> Result<Run, Stop> {
+    async fn carry_out(executor: &'a Executor, lease: Lease<Run>, run: Run, brake: Brake, relay: mpsc::Sender<Bytes>) -> Result<Run, Stop> {
         let settings = &executor.ade.settings;
         let log = LogWriter::start(
             lease.clone(),
@@ -212,7 +206,8 @@ impl<'a> Attempt<'a> {
         let Self { executor, lease, run, log, pump, scratch, found, .. } = self;
         let (objects, fence) = (&executor.ade.objects, lease.fence());
         let output_paths: Vec<String> = found.outputs.iter().map(|output| output.path.clone()).collect();
-        pump.conclude(&log).await?;
+        // Should the log not be writable, closing it says why.
+        drop(pump.conclude(&log).await);
 
         let artifact = if let Some(path) = found.as_left {
             path
@@ -226,7 +221,7 @@ impl<'a> Attempt<'a> {
                 outputs: &output_paths,
                 failed: ending.failed.as_ref(),
             };
-            let path = scratch.home().with_file_name(artifact::FILE_NAME);
+            let path = scratch.own(artifact::FILE_NAME);
             artifact::write(&path, &whole, &found.parts).map_err(fault("write_artifact"))?;
             path
         };

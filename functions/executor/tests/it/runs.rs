@@ -1,0 +1,252 @@
+//! Runs from claim to finish.
+
+use std::time::Duration;
+
+use ade_core::eventlog::{EventBody, FailureCode, LogStream};
+use ade_core::run::{RunOptions, RunStatus};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::stack::{Ended, Stack, events, test, test_with};
+
+fn code(ended: &Ended) -> FailureCode {
+    assert_eq!(ended.run.status, RunStatus::Failed, "{:?}", ended.run.error_message);
+    ended.run.failure.as_ref().unwrap().code
+}
+
+fn log(ended: &Ended) -> Vec<(LogStream, &str)> {
+    let line = |body| match body {
+        &EventBody::RunLog(ref line) => Some((line.stream, line.message.as_str())),
+        _ => None,
+    };
+    ended.events.iter().filter_map(|event| line(&event.body)).collect()
+}
+
+/// Kinds of events, repeated ones once.
+fn kinds(ended: &Ended) -> Vec<String> {
+    let kind = |body| serde_json::to_value(body).unwrap()["type"].as_str().unwrap().to_owned();
+    let mut kinds: Vec<String> = ended.events.iter().map(|event| kind(&event.body)).collect();
+    kinds.dedup();
+    kinds
+}
+
+#[test]
+fn a_run_stages_builds_runs_and_publishes() {
+    test(async |stack: Stack| {
+        let ended = stack
+            .run(
+                r#"
+print("hello")
+(output / "a_normalized.xlsx").write_bytes(b"12345")
+(output / "more").mkdir()
+(output / "more" / "x.csv").write_text("1")
+(logs / "artifact.json").write_text('{"schema": "ade.artifact/v1", "run": {}, "tables": [{"rows": {"output": 3}, "mapped_columns": [1]}], "mine": true}')
+"#,
+            )
+            .await;
+        let run = &ended.run;
+        assert_eq!((run.status, run.exit_code), (RunStatus::Succeeded, Some(0)), "{:?}", run.error_message);
+        assert_eq!(run.summary.as_deref(), Some("1 table with 3 rows: 1 column mapped, 0 not, 0 issues"));
+        assert_eq!(run.output_paths, ["a_normalized.xlsx", "more/x.csv"]);
+        assert_eq!(stack.artifact(run).await["mine"], true);
+        assert_eq!(
+            kinds(&ended),
+            [
+                "run.created",
+                "build.created",
+                "build.step",
+                "build.log",
+                "build.step",
+                "build.completed",
+                "run.started",
+                "run.log",
+                "run.output",
+                "run.completed"
+            ]
+        );
+        assert!(
+            ended
+                .events
+                .iter()
+                .filter(|event| matches!(event.body, EventBody::BuildStep { .. }))
+                .all(|event| event.build_id == run.build_id)
+        );
+        assert_eq!(log(&ended), [(LogStream::Stdout, "hello")]);
+        let document = run.input_documents[0].document_id;
+        let prefix = format!("runs/{}/", run.run_id);
+        let mut keys = stack.keys(&prefix).await;
+        keys.retain(|key| !key.ends_with(".ndjson"));
+        let expected = [
+            format!("input/{document}/in.csv"),
+            "logs/1/artifact.json".into(),
+            "output/1/a_normalized.xlsx".into(),
+            "output/1/more/x.csv".into(),
+        ];
+        assert_eq!(keys, expected.map(|key| format!("{prefix}{key}")));
+        let head = stack.ade.objects.head(&format!("{prefix}output/1/more/x.csv")).await.unwrap().unwrap();
+        assert_eq!(head.sha256.as_deref(), Some("6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"));
+
+        // What was relayed is the log, without the event that the caller knows already.
+        let relayed: Vec<_> =
+            serde_json::Deserializer::from_slice(&ended.relayed).into_iter::<ade_core::eventlog::Event>().map(Result::unwrap).collect();
+        assert_eq!(relayed, ended.events[1..]);
+
+        let again = stack.run("print(1)").await;
+        assert_eq!(kinds(&again), ["run.created", "run.started", "run.log", "run.completed"], "the build is used again");
+        assert_eq!(again.run.build_id, run.build_id);
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn each_failure_has_its_code_and_an_artifact() {
+    let limits = [("ADE_RUN_FILE_SIZE_LIMIT", "1MiB"), ("ADE_RUN_MEMORY_LIMIT", "256MiB"), ("ADE_RUN_CPU_SECONDS", "1")];
+    test_with(&limits, async |stack: Stack| {
+        use FailureCode::{EngineError, InputError, LimitExceeded, OutOfMemory};
+        let artifact = |code: &str| {
+            format!(
+                r#"(logs / "artifact.json").write_text('{{"schema": "ade.artifact/v1", "run": {{"error": {{"code": "{code}", "stage": "read", "message": "no"}}}}}}'); sys.exit(1)"#
+            )
+        };
+        let cases = [
+            (artifact("input_error"), InputError, Some(1)),
+            ("sys.exit(3)".to_owned(), EngineError, Some(3)),
+            ("raise ValueError('boom')".to_owned(), EngineError, Some(1)),
+            ("os.kill(os.getpid(), 11)".to_owned(), EngineError, None),
+            ("os.kill(os.getpid(), 9)".to_owned(), OutOfMemory, None),
+            ("x = bytearray(1 << 30)".to_owned(), OutOfMemory, Some(1)),
+            ("while True: pass".to_owned(), LimitExceeded, None),
+            ("(output / 'big').write_bytes(b'x' * (2 << 20))".to_owned(), LimitExceeded, Some(1)),
+        ];
+        for (engine, expected, exit_code) in cases {
+            let ended = stack.run(&engine).await;
+            assert_eq!((code(&ended), ended.run.exit_code), (expected, exit_code), "{engine}: {:?}", ended.run.error_message);
+            let artifact = stack.artifact(&ended.run).await;
+            assert_eq!(artifact["schema"], "ade.artifact/v1");
+            assert_eq!(artifact["run"]["error"]["message"].as_str(), ended.run.error_message.as_deref());
+            assert!(matches!(ended.events.last().unwrap().body, EventBody::RunCompleted { .. }));
+        }
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn the_engine_gets_a_clean_environment_and_nothing_it_starts_stays() {
+    test(async |stack: Stack| {
+        let pids = stack.dir().join("pids");
+        let engine = format!(
+            r#"
+import json, signal, subprocess
+print(json.dumps(sorted(os.environ)))
+print(os.environ["ADE_RUN_METADATA"], os.getcwd() == os.environ["HOME"], os.getsid(0) == os.getpid(), sys.stdin.read() == "")
+stray = subprocess.Popen(["sleep", "600"], start_new_session=True)
+group = subprocess.Popen(["sleep", "600"])
+orphan = subprocess.Popen(["sh", "-c", "setsid sleep 600 & echo $!"], stdout=subprocess.PIPE, text=True)
+open({pids:?}, "w").write(f"{{stray.pid}} {{group.pid}} {{orphan.stdout.readline()}}")
+"#
+        );
+        let options = RunOptions { metadata: [("team".to_owned(), "payroll".into())].into(), ..RunOptions::default() };
+        let ended = stack.run_with(&engine, options).await;
+        assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.error_message);
+        let lines: Vec<&str> = log(&ended).into_iter().map(|(_, line)| line).collect();
+        assert_eq!(lines, [r#"["ADE_RUN_METADATA", "HOME", "LANG", "PATH", "TMPDIR"]"#, r#"{"team":"payroll"} True True True"#]);
+        for pid in std::fs::read_to_string(pids).unwrap().split_whitespace() {
+            assert!(!std::path::Path::new("/proc").join(pid).exists(), "process {pid} is left");
+        }
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn cancel_and_time_end_a_run_that_does_not_listen() {
+    test(async |stack: Stack| {
+        let stubborn =
+            "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\nwhile True: time.sleep(1)";
+        let timed = stack.run_with(stubborn, RunOptions { timeout_seconds: Some(1), ..RunOptions::default() }).await;
+        assert_eq!(code(&timed), FailureCode::Timeout);
+
+        let document = stack.document("in.csv", stubborn).await;
+        let id = stack.create(&stack.config, vec![document], RunOptions::default()).await;
+        let cancel = async {
+            while !events(&stack.ade, id).await.iter().any(|event| matches!(event.body, EventBody::RunLog(_))) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            let key = <ade_core::run::Run as ade_core::lease::Executable>::key(id);
+            let update = stack.ade.tables.update(&ade_core::store::table::RUNS, key).set("cancel_requested", true).unwrap();
+            update.send(stack.ade.tables.client()).await.unwrap();
+        };
+        let (canceled, ()) = tokio::join!(stack.execute(id), cancel);
+        assert_eq!(canceled.run.status, RunStatus::Canceled);
+        assert_eq!(canceled.run.failure.as_ref().unwrap().code, FailureCode::CanceledByUser);
+        assert_eq!(stack.artifact(&canceled.run).await["run"]["status"], "canceled");
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn several_documents_have_one_artifact_and_outputs_that_do_not_meet() {
+    test(async |stack: Stack| {
+        let engine = |rows: u32| {
+            format!(
+                r#"
+(output / "in_normalized.xlsx").write_text("{rows}")
+(logs / "artifact.json").write_text('{{"schema": "ade.artifact/v1", "run": {{"engine_version": "7"}}, "tables": [{{"rows": {{"output": {rows}}}}}]}}')
+"#
+            )
+        };
+        let documents = vec![stack.document("in.csv", &engine(1)).await, stack.document("in.csv", &engine(2)).await];
+        let expected: Vec<String> = documents.iter().map(|document| format!("{}/in_normalized.xlsx", document.document_id)).collect();
+        let id = stack.create(&stack.config, documents, RunOptions::default()).await;
+        let ended = stack.execute(id).await;
+        assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.error_message);
+        let mut sorted = expected.clone();
+        sorted.sort();
+        assert_eq!(ended.run.output_paths, sorted);
+        let artifact = stack.artifact(&ended.run).await;
+        assert_eq!(artifact["tables"], serde_json::json!([{"rows": {"output": 1}}, {"rows": {"output": 2}}]));
+        assert_eq!(artifact["run"]["engine_version"], "7");
+        assert_eq!(ended.run.result.unwrap().rows, 3);
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn a_document_that_is_not_what_was_uploaded_is_refused() {
+    test(async |stack: Stack| {
+        let document = stack.document("in.csv", "print(1)").await;
+        stack.ade.objects.put(&document.object_key(), bytes::Bytes::from_static(b"print(2)")).await.unwrap();
+        let id = stack.create(&stack.config, vec![document], RunOptions::default()).await;
+        let ended = stack.execute(id).await;
+        assert_eq!(code(&ended), FailureCode::InputError);
+        assert!(log(&ended).is_empty());
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn a_run_is_executed_once_however_often_it_is_dispatched() {
+    test(async |stack: Stack| {
+        let document = stack.document("in.csv", "print('once')").await;
+        let id = stack.create(&stack.config, vec![document], RunOptions::default()).await;
+        let (first, second) = (stack.executor(), stack.executor());
+        let far = Instant::now() + Duration::from_secs(60);
+        let (a, b) = tokio::join!(first.execute(id, far, mpsc::channel(100).0), second.execute(id, far, mpsc::channel(100).0));
+        assert_eq!([a.unwrap(), b.unwrap()].iter().flatten().count(), 1);
+        assert_eq!(first.execute(id, far, mpsc::channel(100).0).await.unwrap(), None);
+        let ended =
+            Ended { run: stack.ade.runs.get(id).await.unwrap().unwrap(), events: events(&stack.ade, id).await, relayed: Vec::new() };
+        assert_eq!(log(&ended).len(), 1);
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn validate_only_needs_no_document() {
+    test(async |stack: Stack| {
+        let options = RunOptions { validate_only: true, ..RunOptions::default() };
+        let id = stack.create(&stack.config, Vec::new(), options).await;
+        let ended = stack.execute(id).await;
+        assert_eq!((ended.run.status, ended.run.summary.as_deref()), (RunStatus::Succeeded, Some("The config is valid")));
+        stack.stop().await;
+    });
+}
