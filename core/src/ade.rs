@@ -44,14 +44,14 @@ impl Ade {
     pub async fn connect(settings: Settings) -> Self {
         let aws =
             aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS)).load().await;
-        Self::with_aws(settings, &aws)
+        Self::with_services(settings, &aws, &aws)
     }
 
-    /// Wires everything for an AWS configuration.
-    pub fn with_aws(settings: Settings, aws: &aws_config::SdkConfig) -> Self {
-        let tables = Tables::new(aws_sdk_dynamodb::Client::new(aws), settings.table_prefix.clone());
+    /// Wires everything for the configurations of the two services, which differ when their endpoints are named in code.
+    pub fn with_services(settings: Settings, dynamodb: &aws_config::SdkConfig, s3: &aws_config::SdkConfig) -> Self {
+        let tables = Tables::new(aws_sdk_dynamodb::Client::new(dynamodb), settings.table_prefix.clone());
         let s3 = |public: bool| {
-            let mut config = aws_sdk_s3::config::Builder::from(aws).force_path_style(settings.s3_path_style);
+            let mut config = aws_sdk_s3::config::Builder::from(s3).force_path_style(settings.s3_path_style);
             if let Some(endpoint) = settings.s3_public_endpoint.as_deref().filter(|_| public) {
                 config = config.endpoint_url(endpoint);
             }
@@ -60,11 +60,16 @@ impl Ade {
         let objects = Objects::new(s3(false), s3(true), settings.bucket.clone());
         let safe_mode = settings.safe_mode.then(|| settings.safe_mode_detail.clone().unwrap_or_else(|| SAFE_MODE_DETAIL.to_owned()));
         let configs = Configs::new(tables.clone(), objects.clone());
+        // Another engine is another thing to build on.
+        let base_digest = settings.base_digest.as_ref().map(|digest| match &settings.engine_spec {
+            Some(spec) => format!("{digest} with {spec}"),
+            None => digest.clone(),
+        });
         Self {
             workspaces: Workspaces::new(tables.clone()),
             keys: ApiKeys::new(tables.clone()),
             documents: Documents::new(tables.clone(), objects.clone()),
-            builds: Builds::new(tables.clone(), configs.clone(), settings.base_digest.clone(), safe_mode.clone()),
+            builds: Builds::new(tables.clone(), configs.clone(), base_digest, safe_mode.clone()),
             runs: Runs::new(tables.clone(), safe_mode),
             configs,
             tables,
