@@ -2,6 +2,7 @@ use ade_core::access::Permission;
 use ade_core::build::{self, BuildStatus};
 use ade_core::id::BuildId;
 use ade_core::layout;
+use serde::Deserialize;
 
 use super::{Build, Package};
 use crate::edge::{Answer, Call, Problem, ok};
@@ -34,5 +35,12 @@ async fn packages(call: &Call, build: &build::Build) -> Result<Option<Vec<Packag
         return Ok(None);
     }
     let json = call.ade().objects.read(&layout::build_packages(build.build_id)).await?;
-    json.map(|json| serde_json::from_slice(&json).map_err(Problem::internal)).transpose()
+    let list = json.map(|json| serde_json::from_slice::<PackageList>(&json).map_err(Problem::internal)).transpose()?;
+    Ok(list.map(|list| list.packages))
+}
+
+/// `packages.json` as the builder leaves it.
+#[derive(Deserialize)]
+struct PackageList {
+    packages: Vec<Package>,
 }
