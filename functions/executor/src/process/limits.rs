@@ -10,6 +10,9 @@ use nix::unistd::geteuid;
 /// Address space beyond the memory limit: polars reserves much more than it uses.
 const ADDRESS_SPACE_SLACK: u64 = 4 << 30;
 
+/// CPU time after the signal that it is used up, for a process that does not listen to it.
+const CPU_SLACK_SECONDS: u64 = 2;
+
 /// What a process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -38,8 +41,8 @@ impl From<&Settings> for Limits {
 }
 
 impl Limits {
-    /// As the kernel wants them: never above what this process itself is allowed.
-    pub(super) fn resources(&self) -> io::Result<Vec<(Resource, u64)>> {
+    /// As the kernel wants them, soft and hard: never above what this process itself is allowed.
+    pub(super) fn resources(&self) -> io::Result<Vec<(Resource, u64, u64)>> {
         let mut wanted = vec![
             (Resource::RLIMIT_DATA, self.memory),
             (Resource::RLIMIT_AS, self.memory.saturating_add(ADDRESS_SPACE_SLACK)),
@@ -55,7 +58,9 @@ impl Limits {
             .into_iter()
             .map(|(resource, limit)| {
                 let (_, hard) = getrlimit(resource)?;
-                Ok((resource, limit.min(hard)))
+                // At the soft limit of CPU time a process is told by a signal of its own, at the hard one it is killed like any other.
+                let slack = if resource == Resource::RLIMIT_CPU { CPU_SLACK_SECONDS } else { 0 };
+                Ok((resource, limit.min(hard), limit.saturating_add(slack).min(hard)))
             })
             .collect()
     }

@@ -10,8 +10,8 @@ use nix::sys::signal::Signal;
 use nix::unistd::{getpid, getppid, setsid};
 
 /// Makes `command` start in a session and process group of its own, die with the *thread* that starts it, never gain privileges,
-/// and stay within `limits`, which must not exceed this process's own hard limits.
-pub(super) fn confine(command: &mut std::process::Command, limits: Vec<(Resource, u64)>) {
+/// and stay within `limits` (soft and hard), which must not exceed this process's own hard limits.
+pub(super) fn confine(command: &mut std::process::Command, limits: Vec<(Resource, u64, u64)>) {
     let parent = getpid();
     let in_child = move || {
         setsid()?;
@@ -21,8 +21,8 @@ pub(super) fn confine(command: &mut std::process::Command, limits: Vec<(Resource
             return Err(Errno::ESRCH.into());
         }
         prctl::set_no_new_privs()?;
-        for (resource, limit) in &limits {
-            setrlimit(*resource, *limit, *limit)?;
+        for (resource, soft, hard) in &limits {
+            setrlimit(*resource, *soft, *hard)?;
         }
         Ok(())
     };
