@@ -92,8 +92,8 @@ def test_too_many_cells_are_refused(process, template, workbook):
         (PEOPLE.replace(",", "|").encode(), {"delimiter_detected"}),
         (PEOPLE.replace("\n", "\r\n").encode(), set()),
         (PEOPLE.replace("Ann,Lee", '"Ann","Lee"').encode(), set()),
-        ((PEOPLE + "extra,too,many,fields\n").encode(), {"ragged_rows"}),
-        ((PEOPLE + 'Eve,Ash,"open\n').encode(), {"unterminated_quote"}),
+        ((PEOPLE + "extra,too,many@x.org,fields\n").encode(), {"ragged_rows"}),
+        ((PEOPLE + 'Eve,Ash,"open@x.org\n').encode(), {"unterminated_quote"}),
     ],
 )
 def test_text_in_every_dress(process, template, tmp_path, content, codes):
@@ -105,7 +105,7 @@ def test_text_in_every_dress(process, template, tmp_path, content, codes):
     assert rows[0][:3] == ("first_name", "last_name", "email")
     assert rows[1][0] == "Ann"
     assert rows[1][2] == "ann@x.org"
-    quiet = {"fields_not_detected"}
+    quiet = {"fields_not_detected", "validation_warnings_present"}
     assert outcome.finding_codes - quiet == codes
 
 

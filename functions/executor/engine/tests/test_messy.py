@@ -199,3 +199,10 @@ def test_what_the_artifact_says_about_columns(process, template, workbook):
     assert reasons == {"E-Mail": "duplicate_field", "Weight": "no_signal"}
     assert table["unmapped_columns"][0]["runner_up"]["field"] == "email"
     assert outcome.artifact["config"]["digest"].startswith("sha256:")
+
+
+def test_emails_are_checked(process, template, workbook):
+    outcome = process(workbook([HEADER, ANN, ["Bob", "Ray", "not given", 1], ["Cyd", "Day", None, 2]]), template)
+    (issue,) = outcome.artifact["tables"][0]["validation_issues"]
+    assert (issue["cell"], issue["field"], issue["value"]) == ("Sheet1!C3", "email", "not given")
+    assert issue["output_cell"] == "Sheet1!C3"
