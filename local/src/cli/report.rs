@@ -25,10 +25,22 @@ struct Artifact {
 #[serde(default)]
 struct TableRecord {
     source_sheet: String,
-    row_count: Option<u64>,
+    rows: Option<Rows>,
     mapped_columns: Vec<MappedColumn>,
     unmapped_columns: Vec<UnmappedColumn>,
     validation_issues: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Rows {
+    output: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Rows {
+    output: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -91,7 +103,7 @@ fn tables(artifact: &Artifact) -> Table {
         let unmapped: Vec<String> = record.unmapped_columns.iter().filter_map(|column| column.header.as_deref()).map(visible).collect();
         table.add_row([
             visible(&record.source_sheet),
-            record.row_count.map_or_else(|| "–".to_owned(), |rows| HumanCount(rows).to_string()),
+            record.rows.as_ref().map_or_else(|| "–".to_owned(), |rows| HumanCount(rows.output).to_string()),
             lines(&|column| visible(&column.field)),
             lines(&|column| column.header.as_deref().map(visible).unwrap_or_default()),
             lines(&|column| column.score.map(|score| format!("{score:.2}")).unwrap_or_default()),
