@@ -166,7 +166,7 @@ impl Builds {
             VersionChoice::Version(id) => Some(id),
         };
         match id {
-            None => Ok(self.configs.snapshot(config.config_id).await?),
+            None => Ok(self.configs.snapshot(config).await?),
             Some(id) => self.configs.version_by_id(config.config_id, id).await?.ok_or(CreateBuildError::UnknownVersion(id)),
         }
     }

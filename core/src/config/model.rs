@@ -28,6 +28,18 @@ pub struct Config {
     /// The build under way, if one is: a config has at most one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub building_build_id: Option<BuildId>,
+    /// The version that the draft was when it was last asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) draft_version: Option<DraftVersion>,
+}
+
+/// What a draft with a certain listing is, so that its files need not be read again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DraftVersion {
+    /// SHA-256 over the sorted (key, entity tag) of the draft's objects: writing a file changes its tag.
+    pub(super) listing: String,
+    /// The version's content digest.
+    pub(super) content_digest: String,
 }
 
 impl Config {
@@ -46,6 +58,7 @@ impl Config {
             active_build_id: None,
             active_version_id: None,
             building_build_id: None,
+            draft_version: None,
         }
     }
 }

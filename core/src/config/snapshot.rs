@@ -4,8 +4,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::files::ConfigPath;
-use super::model::ConfigVersion;
-use super::service::Configs;
+use super::model::{Config, ConfigVersion, DraftVersion};
+use super::service::{Configs, config_key};
 use crate::id::ConfigId;
 use crate::layout;
 use crate::store::objects::collect;
@@ -44,14 +44,29 @@ struct DraftFile {
 
 impl Configs {
     /// Makes the version that the draft is now, or finds it when it was made before: versions are identified by content.
-    pub async fn snapshot(&self, config: ConfigId) -> Result<ConfigVersion, SnapshotError> {
-        let files = self.read_draft(config).await?;
-        let digest = content_digest(&files);
+    pub async fn snapshot(&self, config: &Config) -> Result<ConfigVersion, SnapshotError> {
+        let id = config.config_id;
+        if let Some(known) = &config.draft_version
+            && known.listing == listing_digest(&self.list_draft(id).await?)
+            && let Some(version) = self.version(id, &known.content_digest).await?
+        {
+            return Ok(version);
+        }
+        let (listing, files) = self.read_draft(id).await?;
+        let version = self.version_of(id, &files).await?;
+        let draft = DraftVersion { listing, content_digest: version.content_digest.clone() };
+        self.tables.update(&CONFIGS, config_key(id)).set("draft_version", draft)?.send(self.tables.client()).await?;
+        Ok(version)
+    }
+
+    /// Makes the version that holds these files, or finds it.
+    async fn version_of(&self, config: ConfigId, files: &[DraftFile]) -> Result<ConfigVersion, SnapshotError> {
+        let digest = content_digest(files);
         if let Some(version) = self.version(config, &digest).await? {
             return Ok(version);
         }
         let byte_size = files.iter().map(|file| file.content.len() as u64).sum();
-        let archive = pack(&files).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let archive = pack(files).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         match self.objects.create(&layout::version_archive(config, &digest), archive).await {
             // Same digest, same content: whoever was first stored what we would have.
             Ok(()) | Err(StoreError::Condition(_)) => {}
@@ -65,22 +80,29 @@ impl Configs {
         }
     }
 
-    /// Reads all files of the draft as they were at one listing: each must still be what was listed, or it starts over.
-    async fn read_draft(&self, config: ConfigId) -> Result<Vec<DraftFile>, SnapshotError> {
+    /// What the draft holds now, in key order.
+    async fn list_draft(&self, config: ConfigId) -> Result<Vec<ObjectInfo>, SnapshotError> {
+        let listed = self.objects.list(&layout::draft_prefix(config), None, FILE_LIMIT + 1).await?;
+        if listed.is_empty() {
+            return Err(SnapshotError::Empty);
+        }
+        if listed.len() > FILE_LIMIT || listed.iter().map(|object| object.byte_size).sum::<u64>() > SIZE_LIMIT {
+            return Err(SnapshotError::TooLarge);
+        }
+        Ok(listed)
+    }
+
+    /// Reads all files of the draft as they were at one listing, whose digest comes with them: each must still be what was
+    /// listed, or it starts over.
+    async fn read_draft(&self, config: ConfigId) -> Result<(String, Vec<DraftFile>), SnapshotError> {
         let prefix = layout::draft_prefix(config);
         for _ in 0..RETRIES {
-            let listed = self.objects.list(&prefix, None, FILE_LIMIT + 1).await?;
-            if listed.is_empty() {
-                return Err(SnapshotError::Empty);
-            }
-            if listed.len() > FILE_LIMIT || listed.iter().map(|object| object.byte_size).sum::<u64>() > SIZE_LIMIT {
-                return Err(SnapshotError::TooLarge);
-            }
+            let listed = self.list_draft(config).await?;
             let reads = listed.iter().map(|object| self.read_draft_file(&prefix, object));
             let files = futures::future::try_join_all(reads).await?;
             if let Some(mut files) = files.into_iter().collect::<Option<Vec<DraftFile>>>() {
                 files.sort_by(|a, b| a.path.cmp(&b.path));
-                return Ok(files);
+                return Ok((listing_digest(&listed), files));
             }
         }
         Err(SnapshotError::Changing)
@@ -97,6 +119,17 @@ impl Configs {
         };
         Ok(Some(DraftFile { path, sha256: hex::encode(Sha256::digest(&content)), content }))
     }
+}
+
+fn listing_digest(sorted: &[ObjectInfo]) -> String {
+    let mut digest = Sha256::new();
+    for object in sorted {
+        digest.update(&object.key);
+        digest.update([0]);
+        digest.update(&object.etag);
+        digest.update([b'\n']);
+    }
+    hex::encode(digest.finalize())
 }
 
 fn content_digest(sorted: &[DraftFile]) -> String {

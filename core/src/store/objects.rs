@@ -222,10 +222,11 @@ impl Objects {
             .presigned(presigning(valid)?)
             .await
             .map_err(|error| StoreError::from_sdk("presign PutObject", error))?;
-        // A browser sets Content-Length itself and refuses to have it set; it is part of the signature all the same.
+        // A browser sets Content-Length itself and refuses to have it set; it is part of the signature all the same. The trace
+        // header, which the SDK adds inside a function, is not.
         let headers = request
             .headers()
-            .filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"))
+            .filter(|(name, _)| !["content-length", "x-amzn-trace-id"].contains(name))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         Ok(PresignedUrl { url: request.uri().to_owned(), headers })

@@ -100,7 +100,7 @@ async fn a_failed_build_leaves_the_active_one_and_frees_its_place() {
 async fn versions_are_their_content() {
     let stack = TestStack::start().await;
     let (a, b, c) = (config(&stack, "A = 1\n").await, config(&stack, "A = 1\n").await, config(&stack, "A = 2\n").await);
-    let [a, again, b, c] = [&a, &a, &b, &c].map(|config| stack.configs.snapshot(config.config_id));
+    let [a, again, b, c] = [&a, &a, &b, &c].map(|config| stack.configs.snapshot(config));
     let (a, again, b, c) = (a.await.unwrap(), again.await.unwrap(), b.await.unwrap(), c.await.unwrap());
     assert_eq!(a, again, "an unchanged draft is the same version");
     assert_eq!(a.content_digest, b.content_digest);
