@@ -24,7 +24,7 @@ up: build base ## Run ADE on this machine: http://127.0.0.1:8000, until Ctrl-C
 build: ## Build the ade command and every function
 	@local/dev/prerequisites
 	@local/dev/step "Building ade and its functions" \
-		cargo build --locked --profile $(PROFILE) -p ade-local -p ade-functions -p ade-executor --bins
+		cargo build --locked --profile $(PROFILE) --workspace --bins
 
 base: ## Make the base environment: Python with the engine
 	@local/dev/prerequisites

@@ -49,7 +49,7 @@ impl Cli {
             Command::Up(args) => local::up(args).await,
             Command::Reset(args) => local::reset(&args),
             Command::Demo(args) => demo::run(args).await,
-            Command::Run(args) => run::run(&self.connection.resolve()?, args).await,
+            Command::Run(args) => run::run(&self.connection, args).await,
             Command::Runs(args) => runs::run(&self.connection.resolve()?, args).await,
         }
     }

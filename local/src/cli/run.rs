@@ -15,7 +15,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::CliError;
 use super::client::{ApiError, Client, Config, NewDocument, Output, Run};
-use super::connection::Connection;
+use super::connection::ConnectionArgs;
 use super::display::{Display, print_line};
 use super::follow::Follower;
 use super::local::Signals;
@@ -57,13 +57,13 @@ pub(super) struct Finished {
 }
 
 /// Runs the command.
-pub(super) async fn run(connection: &Connection, args: RunArgs) -> Result<(), CliError> {
+pub(super) async fn run(connection: &ConnectionArgs, args: RunArgs) -> Result<(), CliError> {
     let files = args.files.iter().map(|path| LocalDocument::check(path)).collect::<Result<Vec<_>, _>>()?;
     let out = match &args.out {
         Some(out) => Destination::Here(out.clone()),
         None => Destination::Under(files.first().and_then(|file| file.path.parent()).map(|dir| dir.join("ade-output")).unwrap_or_default()),
     };
-    let client = Client::new(connection)?;
+    let client = Client::new(&connection.resolve()?)?;
     let mut display = Display::new(args.json);
     let finished = clean(&client, &mut display, &files, args.config.as_deref(), &out).await;
     display.clear();
