@@ -1,0 +1,17 @@
+//! ADE as its users have it: the `ade` command, every function binary, the executor and the engine, driven over HTTP.
+//!
+//! Every test starts an `ade up` of its own on a free port and an empty data directory. Every answer and every event that a test
+//! sees is checked against `docs/openapi.json` by the client ([`contract`]), and no function may have panicked when a test ends.
+
+mod builds;
+mod client;
+mod command;
+mod contract;
+mod crash;
+mod fixtures;
+mod main_path;
+mod noise;
+mod refusals;
+mod roles;
+mod runs;
+mod server;

@@ -1,0 +1,159 @@
+//! Who may do what: every role against every operation of the API.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::client::Answer;
+use super::contract::Operation;
+use super::fixtures::PEOPLE;
+use super::server::{Stack, id, run_of};
+
+const ROLES: [&str; 4] = ["viewer", "operator", "editor", "admin"];
+
+/// The least role that may use an operation. A new operation has to be entered here.
+fn least_role(operation: &str) -> &'static str {
+    match operation {
+        "health" | "get-openapi" => "anybody",
+        "list-workspaces"
+        | "get-workspace"
+        | "list-configs"
+        | "get-config"
+        | "list-builds"
+        | "get-build"
+        | "list-build-logs"
+        | "follow-build-events"
+        | "get-document"
+        | "list-runs"
+        | "get-run"
+        | "list-run-logs"
+        | "follow-run-events"
+        | "get-run-artifact"
+        | "list-run-outputs"
+        | "download-run-output" => "viewer",
+        "create-document" | "complete-document" | "create-run" => "operator",
+        "create-config" | "create-build" => "editor",
+        "create-api-key" => "admin",
+        "create-workspace" => "system_admin",
+        other => panic!("who may use {other}?"),
+    }
+}
+
+/// Things to ask for, all of one workspace.
+struct Things {
+    workspace: String,
+    config: String,
+    build: String,
+    document: String,
+    run: String,
+    output: String,
+}
+
+impl Things {
+    async fn make(stack: &Stack) -> Self {
+        let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
+        let stream = stack.run(&config, &document).await;
+        let run = run_of(&stream);
+        let events = stream.rest().await;
+        let output = events[events.len() - 1]["output_paths"][0].as_str().unwrap().to_owned();
+        let build = stack.api.get(&format!("/runs/{run}")).await.expect(200)["build_id"].as_str().unwrap().to_owned();
+        Self { workspace: stack.workspace.clone(), config, build, document, run, output }
+    }
+
+    fn path(&self, operation: &Operation) -> String {
+        let values = [
+            ("{workspace_id}", &self.workspace),
+            ("{config_id}", &self.config),
+            ("{build_id}", &self.build),
+            ("{document_id}", &self.document),
+            ("{run_id}", &self.run),
+            ("{path}", &self.output),
+        ];
+        let path = values.into_iter().fold(operation.path.clone(), |path, (name, value)| path.replace(name, value));
+        assert!(!path.contains('{'), "{path}: what is that?");
+        path
+    }
+
+    /// A body that the operation accepts.
+    fn body(&self, operation: &Operation) -> Value {
+        match operation.id.as_str() {
+            "create-workspace" => json!({ "name": "Another" }),
+            "create-api-key" => json!({ "name": "Another", "role": "viewer" }),
+            "create-config" => json!({ "name": "Another", "source": { "type": "template" } }),
+            "create-document" => json!({ "name": "another.csv", "byte_size": 1, "content_type": "text/csv" }),
+            "create-run" => json!({ "input_documents": [self.document] }),
+            _ => json!({}),
+        }
+    }
+
+    async fn ask(&self, stack: &Stack, operation: &Operation, key: Option<&str>) -> Answer {
+        let api = stack.api.with_key(key);
+        let request = api.request(operation.method.clone(), &self.path(operation));
+        let request = if operation.method == Method::POST { request.json(&self.body(operation)) } else { request };
+        api.send(request).await
+    }
+}
+
+#[tokio::test]
+async fn every_role_on_every_operation() {
+    let stack = Stack::start().await;
+    let things = Things::make(&stack).await;
+    let mut keys = Vec::new();
+    for role in ROLES {
+        keys.push((role, stack.key_of(role).await));
+    }
+    let mut answered = BTreeSet::new();
+    for operation in stack.api.contract().operations() {
+        let least = least_role(&operation.id);
+        let anonymous = things.ask(&stack, &operation, None).await.status;
+        assert_eq!(anonymous == 401, least != "anybody", "{} without a key answers {anonymous}", operation.id);
+        let rank = ROLES.iter().position(|role| *role == least).unwrap_or(if least == "anybody" { 0 } else { ROLES.len() });
+        for (index, (role, key)) in keys.iter().enumerate() {
+            let answer = things.ask(&stack, &operation, Some(key)).await;
+            if index < rank {
+                let problem = answer.refused(403, "permission_denied");
+                assert!(problem["detail"].as_str().unwrap().contains('`'), "it names the permission: {problem:#}");
+            } else {
+                assert!(answer.status < 400, "{role} may use {}, but: {answer:?}", operation.id);
+                answered.insert(operation.id.clone());
+            }
+        }
+        let system = things.ask(&stack, &operation, Some(stack.key())).await;
+        assert!(system.status < 400, "{}: {system:?}", operation.id);
+    }
+    assert!(answered.len() > 20, "{answered:?}");
+}
+
+#[tokio::test]
+async fn other_workspaces_do_not_exist() {
+    let stack = Stack::start().await;
+    let things = Things::make(&stack).await;
+    let other = id(&stack.api.post("/workspaces", &json!({ "name": "Other", "slug": "other" })).await.expect(201));
+    let stranger = stack.key_in(&other, "admin").await;
+    for operation in stack.api.contract().operations() {
+        let answer = things.ask(&stack, &operation, Some(&stranger)).await;
+        match least_role(&operation.id) {
+            "anybody" => assert_eq!(answer.status, 200),
+            "viewer" if operation.id == "list-workspaces" => {
+                let seen: Vec<_> = answer.expect(200)["data"].as_array().unwrap().iter().map(id).collect();
+                assert_eq!(seen, [other.as_str()]);
+            }
+            "system_admin" => drop(answer.refused(403, "permission_denied")),
+            _ => assert_eq!(answer.status, 404, "{}: {answer:?}", operation.id),
+        }
+    }
+    // Nor can the two be mixed.
+    let api = stack.api.with_key(Some(&stranger));
+    let config = json!({ "name": "Theirs", "source": { "type": "template" } });
+    let config = id(&api.post(&format!("/workspaces/{other}/configs"), &config).await.expect(201));
+    let body = json!({ "input_documents": [things.document] });
+    api.post(&format!("/configs/{config}/runs"), &body).await.refused(404, "document_not_found");
+    api.get(&format!("/workspaces/{other}/configs/{}", things.config)).await.refused(404, "config_not_found");
+    stack.api.get(&format!("/workspaces/{other}/configs/{}", things.config)).await.refused(404, "config_not_found");
+    let listed = api.get(&format!("/workspaces/{other}/runs")).await.expect(200);
+    assert_eq!(listed["data"], json!([]));
+    let listed = api.get(&format!("/workspaces/{other}/runs?config_id={}", things.config)).await;
+    assert!(listed.status == 404 || listed.json()["data"] == json!([]), "{listed:?}");
+    api.post("/workspaces", &json!({ "name": "Mine" })).await.refused(403, "permission_denied");
+}
