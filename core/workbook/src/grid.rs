@@ -1,4 +1,4 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{
     Cell, OpenError,
@@ -77,6 +77,26 @@ impl Grid {
     /// All texts, one after the other; they may outlive the grid.
     pub fn texts(&self) -> &Arc<String> {
         &self.text
+    }
+
+    /// The same grid with nothing but some columns; rows and columns keep their numbers.
+    #[must_use]
+    #[must_use]
+    pub fn columns(&self, kept: Range<usize>) -> Self {
+        let mut cells = Vec::new();
+        let mut row_ends = Vec::with_capacity(self.row_ends.len());
+        let mut width = 0;
+        for row in self.rows() {
+            let start = cells.len();
+            let last = row.iter().take(kept.end).rposition(|cell| !cell.is_empty());
+            if let Some(last) = last.filter(|&last| last >= kept.start) {
+                cells.resize(start + kept.start, Cell::Empty);
+                cells.extend_from_slice(&row[kept.start..=last]);
+            }
+            width = width.max(cells.len() - start);
+            row_ends.push(cells.len());
+        }
+        Self { cells, row_ends, text: Arc::clone(&self.text), text_ends: self.text_ends.clone(), width, ..Self::default() }
     }
 
     /// All rows, in order.

@@ -69,6 +69,18 @@ def test_tables_side_by_side(process, template, workbook):
     assert data(rows[3:], 4) == [("first_name", "last_name", "email", "Hours"), tuple(ANN), tuple(BOB)]
 
 
+def test_tables_side_by_side_at_different_heights(process, template, workbook):
+    left = [["Left title"], ["Full Name", "Email"], ["Ann Mary Lee", "a@b.c"], ["Max Lee", "m@b.c"], []]
+    right = [[], [], [], ["Right title"], ["First Name", "Last Name", "Hours"], ["Ann", "Lee", 40], ["Bob", "Ray", 38]]
+    rows = []
+    for number in range(7):
+        start = [*(left[number] if number < len(left) else []), None, None, None][:3]
+        rows.append([*start, *right[number]])
+    outcome = process(workbook(rows), template)
+    assert [table["region"] for table in outcome.artifact["tables"]] == ["A2:B4", "D5:F7"]
+    assert len(messages(outcome, "rows_before_table")) == 2
+
+
 def test_a_blank_column_inside_a_table_keeps_its_rows_together(process, template, workbook):
     rows = [["First Name", "Last Name", None, "Email"], ["Ann", "Lee", None, "a@b.c"]]
     outcome = process(workbook(rows), template)

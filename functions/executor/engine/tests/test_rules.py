@@ -299,6 +299,18 @@ def test_debug_events(classic, process, workbook):
     } <= names
 
 
+def test_rules_see_the_metadata_of_the_run(classic, process, workbook):
+    hook = """
+        def register(r):
+            r.register_hook(f, hook="on_workbook_start", priority=0)
+        def f(*, metadata, **_):
+            assert metadata["run"] == {"team": "payroll"}, metadata
+    """
+    project = classic({"hooks/meta.py": hook})
+    assert process(workbook(ROWS), project, env={"ADE_RUN_METADATA": '{"team": "payroll"}'}).code == 0
+    assert process(workbook(ROWS), project, env={"ADE_RUN_METADATA": "{"}).code == 1
+
+
 def test_as_a_library(classic, workbook, tmp_path, capsys):
     from ade_engine import Engine, RunRequest, RunStatus
 

@@ -201,6 +201,11 @@ impl Sheet {
         Ok(arrays)
     }
 
+    /// The same sheet with nothing but columns `first..last`; rows and columns keep their numbers.
+    fn part(&self, py: Python<'_>, first: usize, last: usize) -> Self {
+        Self { grid: py.detach(|| self.grid.columns(first..last)) }
+    }
+
     /// Rows without a value.
     fn blank_rows(&self) -> Vec<usize> {
         self.blank_rows_between(0, self.grid.height(), 0, self.grid.width())

@@ -6,11 +6,13 @@ A run never raises for what is wrong with its input or its config: the result sa
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ade_engine.infrastructure.settings import Settings, SettingsError
 from ade_engine.models.errors import AdeEngineError, ConfigError, HookError, InputError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ade_engine.pipeline.report import SheetRecord
 
 ARTIFACT_NAME = "artifact.json"
+RUN_METADATA = "ADE_RUN_METADATA"
 UNKNOWN = "unknown"
 
 
@@ -95,6 +98,17 @@ class Engine:
         finally:
             if log is not None:
                 log.close()
+
+
+def _run_metadata() -> Any:
+    """What whoever started the run said about it."""
+    text = os.environ.get(RUN_METADATA)
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{RUN_METADATA} is not JSON: {error}", stage="start") from error
 
 
 @dataclass
@@ -179,6 +193,7 @@ class _Run:
             logger=self.logger,
             input_file=self.plan.input_file,
             output_file=self.plan.output_file,
+            run_metadata=_run_metadata(),
             findings=self.findings,
         )
         process(run, self.request, self.sheets)
@@ -220,9 +235,10 @@ class _Run:
         record = artifact.build(report, self.config, self.package.root if self.package else None)
         if self.plan.artifact_file is not None:
             artifact.write(self.plan.artifact_file, record)
-        message = f"{error.code}: {error.message}" if error else "The run succeeded"
-        level = logging.ERROR if error else logging.INFO
-        self.logger.event("run.completed", message, level=level, data=report.as_dict())
+        if error:
+            # The completion is an event of its own level; this line is what a person sees first, even with --quiet.
+            self.logger.error(f"{error.code}: {error.message}")
+        self.logger.event("run.completed", "The run failed" if error else "The run succeeded", data=report.as_dict())
         return RunResult(
             status=RunStatus.FAILED if error else RunStatus.SUCCEEDED,
             error=error,

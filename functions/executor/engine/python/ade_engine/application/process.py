@@ -94,9 +94,7 @@ class _Sheet:
         self._warn_about_caps()
         hooks.notify(run, HookName.ON_SHEET_START, {**self.common, **self.source})
         run.progress(rows.STAGE, ref.name, 0, self.grid.height)
-        kinds = rows.classify(run, self.grid, ref.name, ref.index)
-        blocks = regions.detect(run, self.grid, kinds, ref.name)
-        del kinds
+        blocks = regions.detect(run, self.grid, self._classify, ref.name)
         run.progress(rows.STAGE, ref.name, self.grid.height, self.grid.height)
         self._trace(blocks)
         tables = [self._build(block, index) for index, block in enumerate(blocks)]
@@ -105,6 +103,9 @@ class _Sheet:
         if run.settings.sort_tables_by_mapping_ratio:
             tables.sort(key=lambda table: -table.mapped_ratio)
         self._write(tables)
+
+    def _classify(self, grid: Sheet) -> rows.RowKinds:
+        return rows.classify(self.run, grid, self.ref.name, self.ref.index)
 
     def _let_go(self, tables: list[Table]) -> None:
         """Frees the cells before writing when nobody can ask for them any more: a large sheet takes half the memory."""

@@ -45,6 +45,8 @@ class RunContext:
     logger: RunLogger
     input_file: Path
     output_file: Path
+    run_metadata: Any = None
+    """What whoever started the run said about it."""
     state: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -60,6 +62,8 @@ class RunContext:
             "output_file": str(self.output_file),
             "input_file_name": self.input_file.name,
         }
+        if self.run_metadata is not None:
+            facts["run"] = self.run_metadata
         if sheet_index is not None:
             facts["sheet_index"] = sheet_index
         return facts

@@ -8,7 +8,7 @@ first header are never dropped in silence: what looks like a table stays one, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,11 +63,52 @@ class Block:
         return ranges
 
 
-def detect(run: RunContext, sheet: Sheet, rows: RowKinds, sheet_name: str) -> list[Block]:
-    """The tables of a sheet, in reading order."""
-    if run.modern:
-        return _Modern(run, sheet, rows, sheet_name).blocks()
-    return _Classic(run, sheet, rows, sheet_name).blocks()
+def detect(run: RunContext, sheet: Sheet, classify: Callable[[Sheet], RowKinds], sheet_name: str) -> list[Block]:
+    """The tables of a sheet, in reading order. ``classify`` says which kind each row of a sheet is."""
+    rows = classify(sheet)
+    if not run.modern:
+        return _Classic(run, sheet, rows, sheet_name).blocks()
+    parts = _stand_alone(sheet, classify)
+    if len(parts) > 1:
+        found = [_Modern(run, part, kinds, sheet_name).blocks() for part, kinds in parts]
+        return [block for blocks in found for block in blocks]
+    return _Modern(run, sheet, rows, sheet_name).blocks()
+
+
+def _stand_alone(sheet: Sheet, classify: Callable[[Sheet], RowKinds]) -> list[tuple[Sheet, RowKinds]]:
+    """Parts of a sheet between columns that are empty from top to bottom, if each part has a header of its own."""
+    _, counts = sheet.count([(0, sheet.height)], 0, sheet.width)
+    islands = _islands(counts)
+    if len(islands) < 2 or any(last - first < 2 for first, last in islands):
+        return []
+    parts = []
+    for first, last in islands:
+        part = sheet.part(first, last)
+        kinds = classify(part)
+        headers = (row for row, kind in enumerate(kinds.kinds) if kind == HEADER)
+        if not any(_is_header(part, [row], first, last) for row in headers):
+            return []
+        parts.append((part, kinds))
+    return parts
+
+
+def _islands(counts: list[int]) -> list[tuple[int, int]]:
+    """Ranges of columns with values, empty columns between them."""
+    islands: list[tuple[int, int]] = []
+    for column, count in enumerate(counts):
+        if not count:
+            continue
+        if islands and islands[-1][1] == column:
+            islands[-1] = (islands[-1][0], column + 1)
+        else:
+            islands.append((column, column + 1))
+    return islands
+
+
+def _is_header(sheet: Sheet, rows: list[int], first: int, last: int) -> bool:
+    """Whether header rows have at least two cells in some columns, all of them text."""
+    cells = [value for row in rows for value in sheet.row(row)[first:last] if value is not None and str(value).strip()]
+    return len(cells) >= 2 and all(isinstance(value, str) for value in cells)
 
 
 class _Detector:
@@ -130,7 +171,10 @@ class _Detector:
 
 
 class _Classic(_Detector):
-    """Engine 1.9's single pass."""
+    """Engine 1.9's single pass. White space is content to it."""
+
+    def is_blank(self, row: int) -> bool:
+        return self.sheet.max_width(row, row + 1) == 0
 
     def blocks(self) -> list[Block]:
         found: list[Block] = []
@@ -269,20 +313,12 @@ class _Modern(_Detector):
         """Columns that hold a value in some row, as ranges with at least one empty column between them."""
         ranges = [(block.header_rows[0], block.header_rows[-1] + 1), *block.data_ranges]
         _, counts = self.sheet.count(ranges, 0, self.sheet.width)
-        islands: list[tuple[int, int]] = []
-        for column, count in enumerate(counts):
-            if not count:
-                continue
-            if islands and islands[-1][1] == column:
-                islands[-1] = (islands[-1][0], column + 1)
-            else:
-                islands.append((column, column + 1))
-        return islands
+        return _islands(counts)
 
     def _split(self, block: Block) -> list[Block]:
         """Tables side by side: columns parted by an empty one, each part with header cells of its own."""
         islands = self._used_columns(block)
-        if len(islands) < 2 or not all(self._has_header(block, island) for island in islands):
+        if len(islands) < 2 or not all(_is_header(self.sheet, block.header_rows, *island) for island in islands):
             return [block]
         parts = []
         for first, last in islands:
@@ -296,13 +332,3 @@ class _Modern(_Detector):
                 part.skipped.discard(part.end)
             parts.append(part)
         return parts
-
-    def _has_header(self, block: Block, island: tuple[int, int]) -> bool:
-        """Whether a part has at least two header cells, all of them text."""
-        cells = [
-            value
-            for row in block.header_rows
-            for value in self.sheet.row(row)[island[0] : island[1]]
-            if value is not None and str(value).strip()
-        ]
-        return len(cells) >= 2 and all(isinstance(value, str) for value in cells)
