@@ -81,7 +81,6 @@ impl Grid {
 
     /// The same grid with nothing but some columns; rows and columns keep their numbers.
     #[must_use]
-    #[must_use]
     pub fn columns(&self, kept: Range<usize>) -> Self {
         let mut cells = Vec::new();
         let mut row_ends = Vec::with_capacity(self.row_ends.len());
