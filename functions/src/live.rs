@@ -37,14 +37,12 @@ pub(crate) fn start<R: Executable>(
     let call = {
         let dispatcher = Arc::clone(&dispatcher);
         async move {
-            match dispatcher.stream(workspace, work).await {
-                Ok(relay) => Some(relay),
-                Err(error) => {
-                    tracing::warn!(%error, "no relay; following the log");
-                    hand_over(dispatcher.as_ref(), workspace, work).await;
-                    None
-                }
+            let relay = dispatcher.stream(workspace, work).await;
+            if let Err(error) = &relay {
+                tracing::warn!(%error, "no relay; following the log");
+                hand_over(dispatcher.as_ref(), workspace, work).await;
             }
+            relay.ok()
         }
     };
     // Not part of the answer: it ends when the executor has been called, also when nobody reads the answer any more.
@@ -58,18 +56,22 @@ pub(crate) fn start<R: Executable>(
             None
         });
         if let Some(relay) = relay {
-            let lines = relayed(relay, &mut cursor);
-            pin_mut!(lines);
-            while let Some(chunk) = lines.next().await {
-                match chunk {
-                    Ok(chunk) => yield chunk,
-                    Err(error) => tracing::warn!(%error, "relay broke; following the log"),
+            {
+                let lines = relayed(relay, &mut cursor);
+                pin_mut!(lines);
+                while let Some(chunk) = lines.next().await {
+                    match chunk {
+                        Ok(chunk) => yield chunk,
+                        Err(error) => tracing::warn!(%error, "relay broke; following the log"),
+                    }
                 }
+            }
+            if !cursor.completed {
+                // When the work was claimed this is harmless; when the relay ended before that, it is needed.
+                hand_over(dispatcher.as_ref(), workspace, work).await;
             }
         }
         if !cursor.completed {
-            // When the work was claimed this is harmless; when the relay broke before that, it is needed.
-            hand_over(dispatcher.as_ref(), workspace, work).await;
             let rest = follow(LogSource::<R>::new(tables, id), objects, Follow { after_id: cursor.last_id, live: true });
             pin_mut!(rest);
             while let Some(chunk) = rest.next().await {

@@ -109,7 +109,7 @@ async fn wait(call: &Call, build: build::Build) -> Result<build::Build, Problem>
     let source = LogSource::<build::Build>::new(call.ade().tables.clone(), build.build_id);
     let options = Follow { after_id: build.execution.last_event_id, live: true };
     let over = eventlog::follow(source, call.ade().objects.clone(), options).try_for_each(async |_| Ok(()));
-    if let Some(followed) = until_farewell(call.request.deadline, over).await {
+    if let Some(followed) = until_farewell(call.request.deadline, Box::pin(over)).await {
         followed?;
     }
     Ok(call.ade().builds.get(build.build_id).await?.unwrap_or(build))

@@ -32,7 +32,7 @@ impl App {
 
     /// The way to the executor and the builder; connected on first use, because most functions never call them.
     pub async fn dispatcher(&self) -> Arc<LambdaDispatcher> {
-        let connect = || async { Arc::new(LambdaDispatcher::connect(&self.ade.settings).await) };
+        let connect = || Box::pin(async { Arc::new(LambdaDispatcher::connect(&self.ade.settings).await) });
         Arc::clone(self.dispatcher.get_or_init(connect).await)
     }
 }

@@ -82,7 +82,10 @@ pub struct ProblemDocument {
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     status: StatusCode,
     code: Cow<'static, str>,
     detail: Cow<'static, str>,
@@ -96,15 +99,18 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), build_id: None, retry_after: None, cause: None }
+        let (code, detail) = (code.into(), detail.into());
+        Self(Box::new(Parts { status, code, detail, errors: Vec::new(), build_id: None, retry_after: None, cause: None }))
     }
 
-    fn because(self, cause: impl Display) -> Self {
-        Self { cause: Some(cause.to_string()), ..self }
+    fn because(mut self, cause: impl Display) -> Self {
+        self.0.cause = Some(cause.to_string());
+        self
     }
 
-    fn retry_after(self, seconds: u32) -> Self {
-        Self { retry_after: Some(seconds), ..self }
+    fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 
     /// 400: the request can't be read at all.
@@ -146,7 +152,9 @@ impl Problem {
     /// 409: the config is being built already.
     pub fn build_in_progress(build: BuildId) -> Self {
         let detail = format!("The config is being built already, by {build}. Follow that build, or ask with `wait`.");
-        Self { build_id: Some(build), ..Self::conflict("build_in_progress", detail) }
+        let mut problem = Self::conflict("build_in_progress", detail);
+        problem.0.build_id = Some(build);
+        problem
     }
 
     /// 413: the body of the request is too long.
@@ -173,7 +181,9 @@ impl Problem {
             [one] => format!("The request can't be accepted: {}: {}.", one.path, one.message),
             many => format!("{} fields of the request can't be accepted.", many.len()),
         };
-        Self { errors, ..Self::unprocessable("validation_failed", detail) }
+        let mut problem = Self::unprocessable("validation_failed", detail);
+        problem.0.errors = errors;
+        problem
     }
 
     /// 422: the request can be read but not be carried out.
@@ -201,45 +211,47 @@ impl Problem {
 
     /// Its HTTP status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// Its stable code.
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// Logs what the answer does not tell. Refusals are the caller's affair and only noted.
     pub(super) fn log(&self) {
-        let (status, code) = (self.status.as_u16(), self.code.as_ref());
-        match &self.cause {
-            Some(cause) => tracing::error!(status, code, cause, "request failed"),
-            None => tracing::info!(status, code, "request refused"),
+        let (status, code) = (self.0.status.as_u16(), self.0.code.as_ref());
+        if let Some(cause) = &self.0.cause {
+            tracing::error!(status, code, cause, "request failed");
+        } else {
+            tracing::info!(status, code, "request refused");
         }
     }
 
     /// As the answer to a request.
     pub fn into_response(self, instance: &str, request_id: &str) -> Response<Bytes> {
+        let Parts { status, code, detail, errors, build_id, retry_after, cause: _ } = *self.0;
         let document = ProblemDocument {
             kind: "about:blank".to_owned(),
-            title: self.status.canonical_reason().unwrap_or_default().to_owned(),
-            status: self.status.as_u16(),
-            detail: self.detail.into_owned(),
-            code: self.code.into_owned(),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status: status.as_u16(),
+            detail: detail.into_owned(),
+            code: code.into_owned(),
             instance: instance.to_owned(),
             request_id: request_id.to_owned(),
-            errors: self.errors,
-            build_id: self.build_id,
+            errors,
+            build_id,
         };
         // Texts and numbers always serialise.
         let mut response = Response::new(Bytes::from(serde_json::to_vec(&document).unwrap_or_default()));
-        *response.status_mut() = self.status;
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
@@ -412,7 +424,7 @@ mod tests {
             StoreError::Corrupt(secret.to_owned()),
         ] {
             let problem = Problem::from(error);
-            assert!(problem.status().is_server_error() && problem.cause.as_ref().is_some_and(|cause| cause.contains(secret)));
+            assert!(problem.status().is_server_error() && problem.0.cause.as_ref().is_some_and(|cause| cause.contains(secret)));
             assert!(!seen(problem).to_string().contains(secret));
         }
         assert!(!seen(Problem::internal(secret)).to_string().contains(secret));

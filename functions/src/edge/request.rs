@@ -150,7 +150,7 @@ mod tests {
     use serde_json::{Value, json};
 
     /// A request as API Gateway hands it over.
-    fn request(context_path: &str, headers: Value) -> Request {
+    fn request(context_path: &str, headers: &Value) -> Request {
         let event = json!({
             "resource": "/api/v1/runs/{run_id}",
             "path": "/api/v1/runs/run_01JZX3Q4T5V6W7X8Y9ZABCDEFG",
@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_request_is_read_from_the_gateways_event() {
-        let request = request("/prod/api/v1/runs/run_01JZX3Q4T5V6W7X8Y9ZABCDEFG", json!({ "Accept": "text/html, application/json;q=0.9" }));
+        let request =
+            request("/prod/api/v1/runs/run_01JZX3Q4T5V6W7X8Y9ZABCDEFG", &json!({ "Accept": "text/html, application/json;q=0.9" }));
         assert_eq!(request.id, "gateway-1");
         assert!(request.id_in_path::<RunId>("run_id").is_ok());
         assert_eq!(request.id_in_path::<RunId>("other").unwrap_err().code(), "run_not_found");
@@ -181,26 +182,26 @@ mod tests {
 
     #[test]
     fn the_key_stands_in_either_header() {
-        let key = |headers: Value| request("/api/v1/x", headers).api_key().map(str::to_owned);
-        assert_eq!(key(json!({ "authorization": "bearer ade_x" })).as_deref(), Some("ade_x"));
-        assert_eq!(key(json!({ "x-api-key": "ade_y" })).as_deref(), Some("ade_y"));
-        assert_eq!(key(json!({ "authorization": "Basic abc" })), None);
-        assert_eq!(key(json!({})), None);
+        let key = |headers: &Value| request("/api/v1/x", headers).api_key().map(str::to_owned);
+        assert_eq!(key(&json!({ "authorization": "bearer ade_x" })).as_deref(), Some("ade_x"));
+        assert_eq!(key(&json!({ "x-api-key": "ade_y" })).as_deref(), Some("ade_y"));
+        assert_eq!(key(&json!({ "authorization": "Basic abc" })), None);
+        assert_eq!(key(&json!({})), None);
     }
 
     #[test]
     fn a_trace_is_continued_or_begun() {
-        let trace = |headers: Value| request("/api/v1/x", headers).trace_id;
+        let trace = |headers: &Value| request("/api/v1/x", headers).trace_id;
         let w3c = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(trace(json!({ "traceparent": w3c })), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(trace(&json!({ "traceparent": w3c })), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(
-            trace(json!({ "x-amzn-trace-id": "Self=1-2-3;Root=1-67891233-abcdef012345678912345678" })),
+            trace(&json!({ "x-amzn-trace-id": "Self=1-2-3;Root=1-67891233-abcdef012345678912345678" })),
             "67891233abcdef012345678912345678"
         );
         for none in
             [json!({}), json!({ "traceparent": "00-00000000000000000000000000000000-1-1" }), json!({ "x-amzn-trace-id": "Root=<script>" })]
         {
-            let begun = trace(none);
+            let begun = trace(&none);
             assert!(begun.len() == 32 && begun.bytes().all(|byte| byte.is_ascii_hexdigit()), "{begun}");
         }
     }

@@ -184,6 +184,7 @@ mod tests {
         String::from_utf8(pieces.concat()).unwrap()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what the streams under test hold")]
     fn line(id: u32) -> Result<Bytes, &'static str> {
         Ok(Bytes::from(format!("{{\"id\":{id}}}\n")))
     }

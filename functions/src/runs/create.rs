@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn accepted(metadata: Value) -> bool {
+    fn accepted(metadata: &Value) -> bool {
         serde_json::from_value::<RunOptions>(json!({ "metadata": metadata })).is_ok_and(|options| check(&options).is_ok())
     }
 
@@ -190,7 +190,7 @@ mod tests {
         for _ in 0..20 {
             deep = json!([deep]);
         }
-        assert!(accepted(json!({"a": {"b": [1, -2.5, null, true, "x"]}, "n": 12_345_678_901_234_567_890_u64})));
+        assert!(accepted(&json!({"a": {"b": [1, -2.5, null, true, "x"]}, "n": 12_345_678_901_234_567_890_u64})));
         for bad in [
             json!({"": 1}),
             json!({"a": {"": 1}}),
@@ -199,7 +199,7 @@ mod tests {
             json!({"a": deep}),
             json!({"a": "x".repeat(70_000)}),
         ] {
-            assert!(!accepted(bad));
+            assert!(!accepted(&bad));
         }
     }
 }

@@ -57,10 +57,7 @@ fn json() -> impl Strategy<Value = Value> {
         text().prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 20, 5, |inner| {
-        prop_oneof![
-            vec(inner.clone(), 0..4).prop_map(Value::from),
-            btree_map("[a-z]{1,6}", inner, 0..4).prop_map(|fields| Value::from_iter(fields)),
-        ]
+        prop_oneof![vec(inner.clone(), 0..4).prop_map(Value::from), btree_map("[a-z]{1,6}", inner, 0..4).prop_map(Value::from_iter),]
     })
 }
 
