@@ -254,8 +254,14 @@ class _Modern(_Detector):
         bands = self._above(headers[0][0])
         for group, following in zip(headers, [*headers[1:], None], strict=True):
             end = following[0] if following else self.height
-            bands.append(self._band(group, end, inferred=False))
+            bands.append(self._band(self._believable(group, end), end, inferred=False))
         return bands
+
+    def _believable(self, group: list[int], end: int) -> list[int]:
+        """A stack of headers with nothing under it is a header and data that look alike."""
+        if len(group) > 1 and not any(self._may_be_data(row) for row in range(group[-1] + 1, end)):
+            return group[:1]
+        return group
 
     def _header_groups(self) -> list[list[int]]:
         groups: list[list[int]] = []
