@@ -81,7 +81,7 @@ proptest! {
     #[test]
     fn an_event_is_one_line_that_reads_back(event in event()) {
         let line = event.line();
-        prop_assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "whatever a message holds, it is one line");
+        prop_assert_eq!(line.split_inclusive(|byte| *byte == b'\n').count(), 1, "whatever a message holds, it is one line");
         prop_assert_eq!(line.last(), Some(&b'\n'));
         let back: Event = serde_json::from_slice(&line).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(back, event);

@@ -82,7 +82,7 @@ async fn a_heartbeat_renews_and_tells_of_a_cancel_request() {
     let run = stack.run().await;
     let (lease, record) = won(&stack, &run).await;
     assert!(!lease.heartbeat().await.unwrap().cancel_requested);
-    lease.note("cancel_requested", true).await.unwrap();
+    lease.send_note(lease.note().unwrap().set("cancel_requested", true).unwrap()).await.unwrap();
     assert!(lease.heartbeat().await.unwrap().cancel_requested);
     let renewed = stack.runs.get(run.run_id).await.unwrap().unwrap();
     assert!(renewed.execution.lease_expires_at >= record.execution.lease_expires_at);

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::path::Path;
-use std::time::Duration;
 
 use ade_core::run::RunStatus;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -13,6 +12,10 @@ use serde::Deserialize;
 use super::CliError;
 use super::display::{seconds, visible};
 use super::run::Finished;
+use super::sheet;
+
+/// How many issues are shown one by one.
+const ISSUES: usize = 5;
 
 /// The parts of `artifact.json` that are shown.
 #[derive(Debug, Default, Deserialize)]
@@ -28,13 +31,16 @@ struct TableRecord {
     rows: Option<Rows>,
     mapped_columns: Vec<MappedColumn>,
     unmapped_columns: Vec<UnmappedColumn>,
-    validation_issues: Vec<serde::de::IgnoredAny>,
+    validation_issues: Vec<Issue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Rows {
-    output: u64,
+struct Issue {
+    cell: Option<String>,
+    field: String,
+    message: String,
+    value: serde_json::Value,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,6 +70,7 @@ pub(super) fn print(finished: &Finished) -> Result<(), CliError> {
         let artifact = read(path)?;
         if !artifact.tables.is_empty() {
             println!("\n{}\n", tables(&artifact));
+            print_issues(&artifact);
         }
     }
     for (output, path) in &finished.outputs {
@@ -77,8 +84,7 @@ pub(super) fn print(finished: &Finished) -> Result<(), CliError> {
 
 fn headline(finished: &Finished) -> String {
     let run = &finished.run;
-    let took = run.started.zip(run.finished).map(|(started, finished)| Duration::from_secs(finished.saturating_sub(started).unsigned_abs()));
-    let took = took.filter(|took| !took.is_zero()).map(|took| format!(" in {}", seconds(took))).unwrap_or_default();
+    let took = finished.took.map(|took| format!(" in {}", seconds(took))).unwrap_or_default();
     if run.status != RunStatus::Succeeded {
         return format!("{} Run {} {}", style("✗").red().bold(), run.id, run.status.word());
     }
@@ -112,6 +118,22 @@ fn tables(artifact: &Artifact) -> Table {
         ]);
     }
     table
+}
+
+/// The first issues, each with the cell of the messy workbook that has it.
+fn print_issues(artifact: &Artifact) {
+    let issues: Vec<&Issue> = artifact.tables.iter().flat_map(|table| &table.validation_issues).collect();
+    for issue in issues.iter().take(ISSUES) {
+        let cell = issue.cell.as_deref().unwrap_or("a cell that a rule made");
+        let value = visible(&sheet::shown(&issue.value));
+        println!("  {} {}: {} {value:?}: {}", style("issue").yellow(), visible(cell), visible(&issue.field), visible(&issue.message));
+    }
+    if issues.len() > ISSUES {
+        println!("  and {} more, all in the audit record", HumanCount((issues.len() - ISSUES) as u64));
+    }
+    if !issues.is_empty() {
+        println!();
+    }
 }
 
 fn read(path: &Path) -> Result<Artifact, CliError> {

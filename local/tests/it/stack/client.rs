@@ -208,13 +208,11 @@ impl Events {
                 return Some(self.unread.split_to(searched + end + 1).freeze());
             }
             searched = self.unread.len();
-            match self.pieces.next().await {
-                Some(piece) => self.unread.extend_from_slice(&piece.expect("the stream broke")),
-                None => {
-                    assert!(self.unread.is_empty(), "the stream ended inside a line: {:?}", self.unread);
-                    return None;
-                }
-            }
+            let Some(piece) = self.pieces.next().await else {
+                assert!(self.unread.is_empty(), "the stream ended inside a line: {:?}", self.unread);
+                return None;
+            };
+            self.unread.extend_from_slice(&piece.expect("the stream broke"));
         }
     }
 }
