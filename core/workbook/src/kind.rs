@@ -75,8 +75,8 @@ pub(crate) fn detect(source: &mut (impl Read + Seek), file_name: &str) -> Result
     let mismatch = |content: &str| OpenError::Mismatch { extension: extension.clone(), content: content.to_owned() };
     match (claimed, sniff(source, &head)?) {
         (claimed, Content::Workbook(found)) if claimed == found => Ok(found),
-        (Kind::Xls, Content::Cfb) | (Kind::Delimited, Content::Text) => Ok(claimed),
         (_, Content::Cfb) if container::is_encrypted_package(source) => Err(OpenError::Encrypted),
+        (Kind::Xls, Content::Cfb) | (Kind::Delimited, Content::Text) => Ok(claimed),
         (_, Content::Cfb) => Err(mismatch("an Excel 97–2003 workbook or another old Office document")),
         (_, Content::Workbook(found)) => Err(mismatch(&format!("a workbook of kind {found}"))),
         (Kind::Delimited | Kind::Xls, Content::OtherZip) => Err(mismatch("a zip archive")),
@@ -103,10 +103,6 @@ fn sniff(source: &mut (impl Read + Seek), head: &[u8]) -> Result<Content, OpenEr
         let kind = container::zip_kind(source);
         source.seek(SeekFrom::Start(0))?;
         return Ok(kind.map_or(Content::OtherZip, Content::Workbook));
-    }
-    // BIFF2–BIFF5 streams outside a compound file: `xls` without the container.
-    if matches!(head, [0x09, 0x00 | 0x02 | 0x04 | 0x08, ..]) && head.len() > 3 && head[3] == 0 {
-        return Ok(Content::Workbook(Kind::Xls));
     }
     let utf16 = head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]) || crate::delimited::looks_like_utf16(head).is_some();
     let nul = memchr::memchr(0, head).is_some();

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod biff;
 mod cell;
 mod container;
 mod delimited;

@@ -8,7 +8,7 @@ use std::{
 use calamine::{Ods, OdsError, Reader, SheetType, SheetVisible, Xls, XlsError, Xlsb, XlsbError, Xlsx, XlsxError};
 
 use crate::{
-    Delimited, DelimitedOptions, Grid, GridBuilder, Kind, Limits, OpenError, ScanCaps, cell, container, delimited, guard::guard, kind,
+    Delimited, DelimitedOptions, Grid, GridBuilder, Kind, Limits, OpenError, ScanCaps, biff, cell, container, delimited, guard::guard, kind,
 };
 
 /// Bytes to read from: a file, a buffer.
@@ -98,8 +98,10 @@ impl Workbook {
         if matches!(kind, Kind::Xlsx | Kind::Xlsb | Kind::Ods) {
             container::check_expansion(&mut input, kind, limits)?;
         }
-        if kind == Kind::Ods {
-            container::check_repeats(&mut input, limits)?;
+        match kind {
+            Kind::Ods => container::check_repeats(&mut input, limits)?,
+            Kind::Xls => guarded(kind, || biff::check_areas(&mut input, limits))?,
+            Kind::Xlsx | Kind::Xlsb | Kind::Delimited => {}
         }
         let active = if kind == Kind::Xlsx { container::active_tab(&mut input) } else { None };
         input.seek(SeekFrom::Start(0))?;

@@ -37,6 +37,18 @@ def test_xls(process, template, tmp_path):
     assert main_part(outcome) == EXPECTED
 
 
+def test_an_xls_with_values_in_opposite_corners_is_refused(process, template, tmp_path):
+    book = xlwt.Workbook()
+    for number in range(4):
+        sheet = book.add_sheet(f"S{number}")
+        sheet.write(0, 0, "a")
+        sheet.write(65_535, 255, "z")
+    book.save(tmp_path / "in.xls")
+    outcome = process(tmp_path / "in.xls", template)
+    assert outcome.code == 1
+    assert "too large" in outcome.completed["execution"]["failure"]["message"]
+
+
 ODS = """<?xml version="1.0"?><office:document-content
  xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
  xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
