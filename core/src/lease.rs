@@ -232,9 +232,14 @@ impl<R: Executable> Lease<R> {
         Ok(Heartbeat { cancel_requested: record.execution().cancel_requested })
     }
 
-    /// Sets attributes of the record that say how far the execution is.
-    pub async fn note(&self, name: &str, value: impl Serialize) -> Result<R, LeaseError> {
-        let item = self.owned()?.set(name, value)?.send(self.tables.client()).await.map_err(lost)?;
+    /// An update for attributes that say how far the execution is, to be completed and sent with [`Self::send_note`].
+    pub fn note(&self) -> Result<Update, StoreError> {
+        self.owned()
+    }
+
+    /// Sends an update made with [`Self::note`] and returns the record as it is then.
+    pub async fn send_note(&self, update: Update) -> Result<R, LeaseError> {
+        let item = update.send(self.tables.client()).await.map_err(lost)?;
         Ok(serde_dynamo::from_item(item).map_err(StoreError::from)?)
     }
 

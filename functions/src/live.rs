@@ -142,6 +142,9 @@ fn relayed(mut relay: Relay, cursor: &mut Cursor) -> impl Stream<Item = Result<B
 }
 
 #[cfg(test)]
+mod faults;
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;

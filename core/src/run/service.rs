@@ -178,8 +178,8 @@ impl Runs {
 
     /// Notes which build a claimed run uses, and that its events can be found.
     pub async fn note_build(&self, lease: &Lease<Run>, build: &crate::build::Build) -> Result<Run, LeaseError> {
-        lease.note("config_version_id", build.config_version_id).await?;
-        lease.note("build_id", build.build_id).await
+        let update = lease.note()?.set("config_version_id", build.config_version_id)?.set("build_id", build.build_id)?;
+        lease.send_note(update).await
     }
 
     /// Ends a run that `lease` owns.

@@ -58,6 +58,41 @@ pub(crate) fn check_expansion(source: &mut (impl Read + Seek), kind: Kind, limit
     Ok(())
 }
 
+/// Refuses an xlsx whose table of shared strings claims more entries than it can hold: calamine reserves room for the claim
+/// before it reads the first, and memory that can't be had ends the process.
+pub(crate) fn check_shared_strings(source: &mut (impl Read + Seek), limits: &Limits) -> Result<(), OpenError> {
+    let corrupt = |reason: String| OpenError::Corrupt { kind: Kind::Xlsx, reason };
+    source.seek(SeekFrom::Start(0))?;
+    let mut archive = ZipArchive::new(source).map_err(|error| corrupt(error.to_string()))?;
+    let names: Vec<String> = archive.file_names().flatten().map(Cow::into_owned).collect();
+    for name in names.iter().filter(|name| name.to_ascii_lowercase().ends_with("sharedstrings.xml")) {
+        let part = archive.by_name(name).map_err(|error| corrupt(error.to_string()))?;
+        let most = part.size().min(limits.cells);
+        let mut reader = Reader::from_reader(BufReader::new(part));
+        let mut buffer = Vec::new();
+        // Damage is the parser's to tell.
+        while let Ok(event) = reader.read_event_into(&mut buffer) {
+            match event {
+                Event::Start(element) | Event::Empty(element) if element.local_name().as_ref() == "sst" => {
+                    if claim(&element, "uniqueCount") > most {
+                        return Err(corrupt("it claims more shared strings than it can hold".to_owned()));
+                    }
+                    break;
+                }
+                Event::Eof => break,
+                _ => buffer.clear(),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A count that an element claims; one that is not a number claims nothing.
+fn claim(element: &BytesStart<'_>, name: &str) -> u64 {
+    let attribute = element.try_get_attribute(name).ok().flatten();
+    attribute.map_or(0, |attribute| attribute.value.trim().parse().unwrap_or(0))
+}
+
 /// Refuses an ods whose values, repeats counted, are more than the limit. Its reader would expand them all at once.
 pub(crate) fn check_repeats(source: &mut (impl Read + Seek), limits: &Limits) -> Result<(), OpenError> {
     let corrupt = |error: &dyn std::fmt::Display| OpenError::Corrupt { kind: Kind::Ods, reason: error.to_string() };

@@ -101,7 +101,8 @@ impl Workbook {
         match kind {
             Kind::Ods => container::check_repeats(&mut input, limits)?,
             Kind::Xls => guarded(kind, || biff::check_areas(&mut input, limits))?,
-            Kind::Xlsx | Kind::Xlsb | Kind::Delimited => {}
+            Kind::Xlsx => container::check_shared_strings(&mut input, limits)?,
+            Kind::Xlsb | Kind::Delimited => {}
         }
         let active = if kind == Kind::Xlsx { container::active_tab(&mut input) } else { None };
         input.seek(SeekFrom::Start(0))?;

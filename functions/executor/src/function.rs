@@ -22,13 +22,13 @@ use ade_invoke::LambdaDispatcher;
 use async_stream::stream;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use futures::{FutureExt as _, Stream, StreamExt as _, TryFutureExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
 use lambda_runtime::{LambdaEvent, StreamResponse, service_fn};
 use serde::Deserialize;
 use tokio::sync::{Mutex, mpsc};
-use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::task::{LocalSet, spawn_local};
 use tokio::time::Instant;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::base::Base;
 use crate::build::Builder;
@@ -40,8 +40,8 @@ const MARGIN: Duration = Duration::from_secs(20);
 /// Segments that a reader may be behind before it is left to read the log.
 const RELAY_DEPTH: usize = 16;
 
-/// What work on a record leads to: the id of the completed event, when it was finished.
-type Work = JoinHandle<Result<Option<u64>, StoreError>>;
+/// One piece of work at a time, also when the answer to the one before could not be sent to its end.
+type Turn = Arc<Mutex<()>>;
 type Answer = StreamResponse<BoxStream<'static, Result<Bytes, Infallible>>>;
 
 /// Serves the executor.
@@ -51,19 +51,11 @@ pub async fn executor() -> anyhow::Result<()> {
         tracing::warn!(%error, "what killed processes left was not removed");
     }
     let dispatcher = Arc::new(LambdaDispatcher::connect(&ade.settings).await);
-    let executor = Arc::new(Executor { ade, base, dispatcher });
-    let turn = Arc::new(Mutex::new(()));
+    let (turn, executor) = (Turn::default(), Arc::new(Executor { ade: ade.clone(), base, dispatcher }));
     serve(move |event: LambdaEvent<ExecuteRun>| {
-        let (deadline, id) = (deadline(event.context.deadline), event.payload.run_id);
-        let (executor, turn) = (Arc::clone(&executor), Arc::clone(&turn));
+        let (id, until, executor) = (event.payload.run_id, deadline(event.context.deadline), Arc::clone(&executor));
         let span = tracing::info_span!("run", request_id = %event.context.request_id, run_id = %id);
-        let ade = executor.ade.clone();
-        let (sender, receiver) = mpsc::channel(RELAY_DEPTH);
-        let work = async move {
-            let _turn = turn.lock().await;
-            executor.execute(id, deadline, sender).await
-        };
-        answer(LogSource::<Run>::new(ade.tables.clone(), id), &ade, spawn_local(work.instrument(span)), receiver)
+        answer::<Run, _>(&ade, id, &turn, span, |relay| async move { executor.execute(id, until, relay).await })
     })
     .await
 }
@@ -71,19 +63,11 @@ pub async fn executor() -> anyhow::Result<()> {
 /// Serves the builder.
 pub async fn builder() -> anyhow::Result<()> {
     let (ade, base) = start().await?;
-    let builder = Arc::new(Builder { ade, base });
-    let turn = Arc::new(Mutex::new(()));
+    let (turn, builder) = (Turn::default(), Arc::new(Builder { ade: ade.clone(), base }));
     serve(move |event: LambdaEvent<ExecuteBuild>| {
-        let (deadline, id) = (deadline(event.context.deadline), event.payload.build_id);
-        let (builder, turn) = (Arc::clone(&builder), Arc::clone(&turn));
+        let (id, until, builder) = (event.payload.build_id, deadline(event.context.deadline), Arc::clone(&builder));
         let span = tracing::info_span!("build", request_id = %event.context.request_id, build_id = %id);
-        let ade = builder.ade.clone();
-        let (sender, receiver) = mpsc::channel(RELAY_DEPTH);
-        let work = async move {
-            let _turn = turn.lock().await;
-            builder.execute(id, deadline, sender).await
-        };
-        answer(LogSource::<Build>::new(ade.tables.clone(), id), &ade, spawn_local(work.instrument(span)), receiver)
+        answer::<Build, _>(&ade, id, &turn, span, |relay| async move { builder.execute(id, until, relay).await })
     })
     .await
 }
@@ -123,10 +107,20 @@ fn deadline(millis: u64) -> Instant {
     Instant::now() + end.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(MARGIN)
 }
 
-fn answer<R: Executable>(source: LogSource<R>, ade: &Ade, work: Work, relay: mpsc::Receiver<Bytes>) -> Answer {
-    let work = async { work.await.unwrap_or_else(|error| Err(StoreError::Corrupt(format!("the work panicked: {error}")))) };
-    let work = work.inspect_err(|error| tracing::error!(%error, "the work was left")).map(|worked| worked.ok().flatten()).boxed().shared();
-    StreamResponse::from(lines(source, ade.objects.clone(), work, relay).map(Ok).boxed())
+/// Starts work on a record, and answers with its events. The work goes on when nobody reads them.
+fn answer<R: Executable, W>(ade: &Ade, id: R::Id, turn: &Turn, span: Span, start: impl FnOnce(mpsc::Sender<Bytes>) -> W) -> Answer
+where
+    W: Future<Output = Result<Option<u64>, StoreError>> + 'static,
+{
+    let (sender, relay) = mpsc::channel(RELAY_DEPTH);
+    let (turn, work) = (Arc::clone(turn), start(sender));
+    let work = async move {
+        let _turn = turn.lock().await;
+        work.await.inspect_err(|error| tracing::error!(%error, "storage failed")).ok().flatten()
+    };
+    let work = spawn_local(work.instrument(span)).map(|worked| worked.inspect_err(|error| tracing::error!(%error, "the work broke off")));
+    let work = work.map(|worked| worked.ok().flatten()).boxed().shared();
+    StreamResponse::from(lines(LogSource::<R>::new(ade.tables.clone(), id), ade.objects.clone(), work, relay).map(Ok).boxed())
 }
 
 /// The committed lines of a log while work on it goes on; ends with the work, which leads to the id of the completed event.

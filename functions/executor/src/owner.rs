@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::halt::Brake;
 use crate::keeper::Keeper;
-use crate::stop::{Stop, outlast};
+use crate::stop::Stop;
 
 /// Claims a record, if it waits for an owner, and does `work` on it for as long as its lease can be kept: until `deadline` at the
 /// latest, and not longer than `timeout` says. Returns the id of the completed event when `work` finished the record.
@@ -21,7 +21,8 @@ pub async fn own<R: Executable, W: Future<Output = Result<R, Stop>>>(
     work: impl FnOnce(Lease<R>, R, Brake) -> W,
 ) -> Result<Option<u64>, StoreError> {
     let claimed = Instant::now();
-    let Claim::Won(won) = outlast(|| claim::<R>(&ade.tables, id)).await? else {
+    // Not tried again beyond what the SDK does: a second claim could not tell a lost answer to the first from another owner.
+    let Claim::Won(won) = claim::<R>(&ade.tables, id).await? else {
         tracing::info!("nothing to do: it does not wait for an owner");
         return Ok(None);
     };

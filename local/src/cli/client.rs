@@ -271,7 +271,13 @@ impl Client {
     }
 
     /// Uploads a document's bytes, telling `progress` how many each time some are sent.
-    pub(super) async fn upload(&self, upload: &Upload, path: &Path, byte_size: u64, progress: impl Fn(u64) + Send + Sync + 'static) -> Result<(), ApiError> {
+    pub(super) async fn upload(
+        &self,
+        upload: &Upload,
+        path: &Path,
+        byte_size: u64,
+        progress: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<(), ApiError> {
         let file = tokio::fs::File::open(path).await.map_err(file_error("read", path))?;
         let stream = tokio_util::io::ReaderStream::with_capacity(file, 64 << 10).inspect_ok(move |chunk| progress(chunk.len() as u64));
         let mut headers = HeaderMap::new();

@@ -56,9 +56,8 @@ impl ConnectionArgs {
         // The key and workspace of a local ADE are only for that ADE.
         let local = local.filter(|local| parse_url(&local.url).is_ok_and(|other| other == url));
         let api_key = self.api_key.clone().or_else(|| local.as_ref().map(|local| local.api_key.clone()));
-        let api_key = api_key.ok_or_else(|| {
-            CliError::usage(format!("no API key for {url}")).hint("give one with --api-key or set ADE_API_KEY")
-        })?;
+        let api_key =
+            api_key.ok_or_else(|| CliError::usage(format!("no API key for {url}")).hint("give one with --api-key or set ADE_API_KEY"))?;
         let workspace = self.workspace.or_else(|| local.map(|local| local.workspace_id));
         Ok(Connection { url, api_key, workspace })
     }

@@ -82,10 +82,9 @@ fn check(cleaned: &[Sheet]) -> Result<(), CliError> {
             );
             Ok(())
         }
-        Err(differences) => Err(CliError::failed(format!(
-            "the clean workbook does not have the rows that it must have:\n  {}",
-            differences.join("\n  ")
-        ))),
+        Err(differences) => {
+            Err(CliError::failed(format!("the clean workbook does not have the rows that it must have:\n  {}", differences.join("\n  "))))
+        }
     }
 }
 

@@ -95,8 +95,10 @@ struct BuildProgress {
 impl Live {
     fn new() -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let activity = ProgressBar::new_spinner().with_style(spinner());
-        let output = ProgressBar::new_spinner().with_style(template("    {wide_msg:.dim}"));
+        // Hidden until there is something to tell; then they belong to the screen.
+        let hidden = || ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let activity = hidden().with_style(spinner());
+        let output = hidden().with_style(template("    {wide_msg:.dim}"));
         Self { screen, activity, output, build: None }
     }
 
@@ -113,7 +115,7 @@ impl Live {
     }
 
     fn show_activity(&self) {
-        if self.activity.is_hidden() || self.activity.is_finished() {
+        if self.activity.is_hidden() {
             self.screen.add(self.activity.clone());
             self.screen.add(self.output.clone());
             self.activity.enable_steady_tick(Duration::from_millis(90));
@@ -232,6 +234,8 @@ impl Plain {
                 Some(format!("build  {status}{text}"))
             }
             EventBody::RunStarted { attempt } => Some(format!("run    started, attempt {attempt}")),
+            // Bars are for terminals; what a stage found is told by other lines.
+            EventBody::RunLog(line) if Progress::of(line).is_some() => None,
             EventBody::RunLog(line) => Some(format!("run    | {}", visible(&line.message))),
             EventBody::RunOutput { path, byte_size, .. } => Some(format!("run    output {path} ({})", HumanBytes(*byte_size))),
             EventBody::RunCompleted { status, .. } => Some(format!("run    {status}")),
@@ -282,7 +286,17 @@ pub(super) fn seconds(duration: Duration) -> String {
 
 /// Text from outside, without what would move a terminal's cursor or change its state.
 pub(super) fn visible(text: &str) -> String {
-    text.chars().map(|c| if c == '\t' { ' ' } else if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c == '\t' {
+                ' '
+            } else if c.is_control() {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 fn spinner() -> ProgressStyle {

@@ -44,12 +44,7 @@ pub(super) async fn up(args: UpArgs) -> Result<(), CliError> {
     log_to_stderr();
     // Before anything is started, so that no signal finds something half started.
     let mut signals = Signals::listen()?;
-    let options = Options {
-        port: args.port,
-        data_dir: args.data_dir,
-        aws_endpoint_url: args.aws_endpoint_url,
-        environment: environment(),
-    };
+    let options = Options { port: args.port, data_dir: args.data_dir, aws_endpoint_url: args.aws_endpoint_url, environment: environment() };
     let stack = tokio::select! {
         started = Stack::start(options) => started?,
         () = signals.stop() => return Ok(()),
@@ -71,7 +66,10 @@ fn announce(stack: &Stack) {
     println!("  data       {data_dir}");
     println!("  logs       {data_dir}/logs/functions");
     if !stack.has_uv() {
-        println!("\n{} uv was not found: configs with dependencies of their own can't be built (`make tools` gets it)", style("!").yellow());
+        println!(
+            "\n{} uv was not found: configs with dependencies of their own can't be built (`make tools` gets it)",
+            style("!").yellow()
+        );
     }
     println!("\nClean a workbook in another terminal: {}", style("ade run FILE.xlsx").bold());
     println!("Stop with Ctrl-C; what is stored stays.");

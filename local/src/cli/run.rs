@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use ade_core::id::{DocumentId, RunId, WorkspaceId};
 use ade_core::run::RunStatus;
@@ -48,6 +49,8 @@ pub(super) struct RunArgs {
 pub(super) struct Finished {
     /// The run's record.
     pub(super) run: Run,
+    /// From its creation to its end.
+    pub(super) took: Option<Duration>,
     /// Where its files are.
     pub(super) directory: PathBuf,
     /// Its outputs, with their paths on this machine.
@@ -114,10 +117,12 @@ async fn clean_to_the_end(
     started.get_or_init(|| id);
     let mut follower = Follower::new(client, id, 0, Some(stream));
     let lost = |error: ApiError| CliError::from(error).hint(format!("the run goes on; see it with `ade runs show {id}`"));
+    let mut took = None;
     while let Some(event) = follower.next().await.map_err(lost)? {
+        took = event.event.as_ref().map(|event| Duration::from_millis(event.elapsed_ms));
         display.event(&event);
     }
-    fetch(client, id, out).await
+    Ok(Finished { took, ..fetch(client, id, out).await? })
 }
 
 /// Where a run's files go.
@@ -158,7 +163,7 @@ async fn fetch(client: &Client, id: RunId, out: &Destination) -> Result<Finished
     } else {
         None
     };
-    Ok(Finished { run, directory, outputs: placed, artifact })
+    Ok(Finished { run, took: None, directory, outputs: placed, artifact })
 }
 
 impl Finished {

@@ -124,7 +124,9 @@ impl UpError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::PortInUse(port) => format!("stop that program, or choose another port: `ade up --port {}`", port.wrapping_add(1).max(1024)),
+            Self::PortInUse(port) => {
+                format!("stop that program, or choose another port: `ade up --port {}`", port.wrapping_add(1).max(1024))
+            }
             Self::MissingBinary { .. } => "build the functions beside this program with `make build`".to_owned(),
             Self::NoBase { .. } => "make it with `make base`, or set ADE_BASE_DIR to where it is".to_owned(),
             Self::BadBase { dir, .. } => format!("remove {} and run `make base`", dir.display()),

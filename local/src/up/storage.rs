@@ -69,12 +69,7 @@ impl Storage {
                 let url = url.as_str().trim_end_matches('/').to_owned();
                 // What emulators accept when nothing else is said.
                 let variable = |name| env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| "test".to_owned());
-                Access {
-                    dynamodb: url.clone(),
-                    s3: url,
-                    key_id: variable("AWS_ACCESS_KEY_ID"),
-                    secret: variable("AWS_SECRET_ACCESS_KEY"),
-                }
+                Access { dynamodb: url.clone(), s3: url, key_id: variable("AWS_ACCESS_KEY_ID"), secret: variable("AWS_SECRET_ACCESS_KEY") }
             }
         }
     }
@@ -138,6 +133,8 @@ async fn default_workspace(workspaces: &Workspaces) -> Result<WorkspaceId, Store
     match workspaces.create(WORKSPACE, Some(WORKSPACE)).await {
         Ok(workspace) => Ok(workspace.workspace_id),
         Err(CreateWorkspaceError::Store(error)) => Err(error),
-        Err(CreateWorkspaceError::SlugTaken(slug)) => Err(StoreError::Corrupt(format!("the slug {slug:?} is taken by a workspace that is gone"))),
+        Err(CreateWorkspaceError::SlugTaken(slug)) => {
+            Err(StoreError::Corrupt(format!("the slug {slug:?} is taken by a workspace that is gone")))
+        }
     }
 }

@@ -139,8 +139,9 @@ impl<'a> Making<'a> {
             Err(stop) => return Err(stop),
         };
         let Self { builder, lease, build, log, pump, .. } = self;
-        // Should the log not be writable, closing it says why.
-        drop(pump.conclude(&log).await);
+        if pump.conclude(&log).await.is_err() {
+            tracing::warn!("the log is closed; closing it says why");
+        }
         let closed = log.close().await?;
         let finished = outlast(|| builder.ade.builds.finish(&lease, &build, closed.last_id, ended.clone())).await?;
         if let (Some(relay), Some(completed)) = (closed.relay, finished.completed_event()) {
@@ -230,8 +231,8 @@ impl<'a> Making<'a> {
         };
         let (exit, seen) = self.run(&program).await?;
         if exit != Exit::Code(0) {
-            let last = seen.tail.back().map_or("", String::as_str);
-            return Err(Failed::new(FailureCode::Internal, STAGE, format!("the packages could not be listed: {last}")).into());
+            let reason = seen.tail.back().map_or("", String::as_str);
+            return Err(Failed::new(FailureCode::Internal, STAGE, format!("the packages could not be listed: {reason}")).into());
         }
         let text = std::fs::read(&list).map_err(fault(STAGE))?;
         let found: Packages = serde_json::from_slice(&text).map_err(|error| fault(STAGE)(error.into()))?;

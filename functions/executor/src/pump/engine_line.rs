@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn no_message_is_longer_than_the_limit() {
-        let line = stderr(&[0xff; LINE_LIMIT]);
+        let line = stderr(&vec![0xff; LINE_LIMIT]);
         assert!(line.truncated && line.message.len() <= LINE_LIMIT);
         let mut cut_inside = vec![b'a'; LINE_LIMIT - 1];
         cut_inside.push("é".as_bytes()[0]);

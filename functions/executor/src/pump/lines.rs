@@ -131,7 +131,7 @@ mod tests {
 
         #[test]
         fn short_lines_are_what_was_printed(printed in proptest::collection::vec("[a-z é]{0,20}", 0..50)) {
-            let text = printed.iter().map(|line| format!("{line}\n")).collect::<String>();
+            let text: String = printed.iter().flat_map(|line| [line, "\n"]).collect();
             let expected: Vec<_> = printed.iter().map(|line| (line.as_bytes().to_vec(), false)).collect();
             prop_assert_eq!(lines(&[text.as_bytes()]), expected);
         }
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_and_says_so() {
-        let found = lines(&[&[b'x'; LINE_LIMIT], &[b'y'; 10], b"\nz"]);
+        let found = lines(&[&vec![b'x'; LINE_LIMIT], &[b'y'; 10], b"\nz"]);
         assert_eq!(found.iter().map(|(line, cut)| (line.len(), *cut)).collect::<Vec<_>>(), [(LINE_LIMIT, true), (1, false)]);
     }
 }

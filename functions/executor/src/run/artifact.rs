@@ -40,6 +40,7 @@ pub(super) struct Artifact {
 #[serde(default)]
 pub(super) struct RunRecord {
     engine_version: Option<String>,
+    outcome: Option<String>,
     /// Why it failed.
     pub(super) error: Option<EngineError>,
 }
@@ -93,7 +94,8 @@ impl Artifact {
             .filter_map(|(sheet, table)| raw(&table_record(document, sheet, table)))
             .collect();
         let notes = each(&data["evaluation"]["findings"]).filter_map(raw).collect();
-        Self { schema: SCHEMA.to_owned(), run: RunRecord { engine_version: None, error }, config: None, tables, notes }
+        let outcome = data["evaluation"]["outcome"].as_str().map(str::to_owned);
+        Self { schema: SCHEMA.to_owned(), run: RunRecord { engine_version: None, outcome, error }, config: None, tables, notes }
     }
 
     /// What it adds up to.
@@ -130,7 +132,7 @@ pub(super) struct Whole<'a> {
     pub(super) status: &'static str,
     pub(super) started: Timestamp,
     pub(super) completed: Timestamp,
-    pub(super) engine_version: Option<&'a str>,
+    pub(super) engine_version: &'a str,
     pub(super) inputs: Vec<&'a str>,
     pub(super) outputs: &'a [String],
     pub(super) failed: Option<&'a Failed>,
@@ -158,10 +160,10 @@ pub(super) fn write(path: &Path, whole: &Whole<'_>, parts: &[Artifact]) -> io::R
             "status": whole.status,
             "started_at": rfc3339(whole.started),
             "completed_at": rfc3339(whole.completed),
-            "engine_version": parts.iter().find_map(|part| part.run.engine_version.as_deref()).or(whole.engine_version),
-            "input": if let [input] = whole.inputs[..] { Some(input) } else { None },
-            "inputs": whole.inputs,
+            "engine_version": parts.iter().find_map(|part| part.run.engine_version.as_deref()).unwrap_or(whole.engine_version),
+            "input": whole.inputs.join(", "),
             "outputs": outputs,
+            "outcome": outcome(parts),
             "error": error,
         }),
         config: parts.iter().find_map(|part| part.config.as_deref()),
@@ -171,6 +173,13 @@ pub(super) fn write(path: &Path, whole: &Whole<'_>, parts: &[Artifact]) -> io::R
     let mut writer = io::BufWriter::new(std::fs::File::create(path)?);
     serde_json::to_writer(&mut writer, &file)?;
     writer.flush()
+}
+
+/// How much was recognised, over all documents.
+fn outcome(parts: &[Artifact]) -> &str {
+    let mut outcomes = parts.iter().map(|part| part.run.outcome.as_deref().unwrap_or("unknown"));
+    let Some(first) = outcomes.next() else { return "unknown" };
+    if outcomes.all(|outcome| outcome == first) { first } else { "partial" }
 }
 
 #[derive(Deserialize, Default)]
@@ -215,34 +224,60 @@ impl<'de> Deserialize<'de> for Length {
     }
 }
 
-/// A table as an artifact has it, from what the completion event says about it.
+/// A table as an artifact has it, from what the completion event says about it: everything but what each detector gave.
 fn table_record(document: &str, sheet: &Value, table: &Value) -> Value {
     let structure = &table["structure"];
-    let column = |column: &Value| {
-        serde_json::json!({
-            "field": column["mapping"]["field"],
-            "header": column["header"]["raw"],
-            "source_column_index": column["index"],
-            "score": column["mapping"]["score"],
-        })
+    let (region, header) = (structure["region"]["a1"].as_str().unwrap_or_default(), &structure["header"]);
+    let first_column = column_of(region);
+    let columns = |mapped: bool| {
+        let wanted = each(&structure["columns"]).filter(move |column| (column["mapping"]["status"] == "mapped") == mapped);
+        wanted.map(move |column| column_record(column, first_column, mapped)).collect::<Vec<_>>()
     };
-    let columns = |status: &'static str| {
-        each(&structure["columns"]).filter(move |column| column["mapping"]["status"] == status).map(column).collect::<Vec<_>>()
-    };
+    let normalized = &table["outputs"]["normalized"];
+    let output = normalized["range_a1"].as_str().and_then(|range| range.rsplit_once('!'));
     serde_json::json!({
         "source_file": document,
         "source_sheet": sheet["locator"]["sheet"]["name"],
         "table_index": table["locator"]["table"]["index"],
+        "region": region,
         "header": {
-            "row_index": structure["header"]["row_start"],
+            "row_index": header["row_start"],
+            "row_count": header["row_count"],
+            "inferred": header["inferred"],
             "cells": each(&structure["columns"]).map(|column| &column["header"]["raw"]).collect::<Vec<_>>(),
         },
-        "rows": { "output": table["validation"]["rows_evaluated"].as_u64().unwrap_or_default() },
-        "mapped_columns": columns("mapped"),
-        "unmapped_columns": columns("unmapped"),
+        "rows": { "source": table["counts"]["rows"]["total"], "output": table["validation"]["rows_evaluated"].as_u64().unwrap_or_default() },
+        "output": output.map(|(_, range)| serde_json::json!({ "sheet": normalized["sheet_name"], "range": range })),
+        "mapped_columns": columns(true),
+        "unmapped_columns": columns(false),
+        "derived_columns": [],
         "validation_issues": [],
         "validation_issue_count": table["validation"]["issues_total"].as_u64().unwrap_or_default(),
     })
+}
+
+fn column_record(column: &Value, first_column: u64, mapped: bool) -> Value {
+    let mapping = &column["mapping"];
+    let mut record = serde_json::json!({
+        "header": column["header"]["raw"],
+        "source_column_index": first_column + column["index"].as_u64().unwrap_or_default(),
+        "contributions": [],
+        "runner_up": null,
+    });
+    if mapped {
+        record["field"] = mapping["field"].clone();
+        record["score"] = mapping["score"].clone();
+    } else {
+        record["empty"] = (column["non_empty_cells"] == 0).into();
+        record["reason"] = mapping["unmapped_reason"].clone();
+    }
+    record
+}
+
+/// The column in which a region like `C4:F20` begins; A is 0.
+fn column_of(region: &str) -> u64 {
+    let letters = region.bytes().take_while(u8::is_ascii_uppercase).take(3);
+    letters.fold(0, |column, letter| column * 26 + u64::from(letter - b'A') + 1).saturating_sub(1)
 }
 
 fn each(value: &Value) -> impl Iterator<Item = &Value> {
@@ -279,7 +314,7 @@ mod tests {
             status: "succeeded",
             started: Timestamp::from_millis(1_000),
             completed: Timestamp::from_millis(2_500),
-            engine_version: None,
+            engine_version: "0",
             inputs: vec!["a.xlsx", "b.csv"],
             outputs: &["x/a.xlsx".to_owned()],
             failed: None,
@@ -313,11 +348,12 @@ mod tests {
     fn an_engine_without_artifacts_gets_one_from_its_last_event() {
         let data = serde_json::json!({
             "execution": {"failure": {"code": "hook_error", "stage": "on_sheet_end", "message": "no"}},
-            "evaluation": {"findings": [{"code": "fields_not_detected"}]},
+            "evaluation": {"outcome": "partial", "findings": [{"code": "fields_not_detected"}]},
             "workbooks": [{"sheets": [{"locator": {"sheet": {"name": "S"}}, "tables": [{
                 "locator": {"table": {"index": 0}},
                 "validation": {"rows_evaluated": 7, "issues_total": 2},
-                "structure": {"header": {"row_start": 3}, "columns": [
+                "outputs": {"normalized": {"sheet_name": "S", "range_a1": "S!A1:B8"}},
+                "structure": {"region": {"a1": "AB3:AC10"}, "header": {"row_start": 3}, "columns": [
                     {"index": 1, "header": {"raw": "E-mail"}, "mapping": {"status": "mapped", "field": "email", "score": 1.0}},
                     {"index": 2, "header": {"raw": "?"}, "mapping": {"status": "unmapped"}}]}
             }]}]}],
@@ -325,6 +361,11 @@ mod tests {
         let artifact = Artifact::from_event("a.xlsx", &data);
         assert_eq!(artifact.run.error.as_ref().unwrap().code, "hook_error");
         assert_eq!(artifact.counts(), Counts { tables: 1, rows: 7, mapped_columns: 1, unmapped_columns: 1, issues: 2 });
-        assert!(artifact.tables[0].get().contains("\"E-mail\""));
+        let table: Value = serde_json::from_str(artifact.tables[0].get()).unwrap();
+        assert_eq!(
+            (&table["mapped_columns"][0]["header"], &table["mapped_columns"][0]["source_column_index"]),
+            (&"E-mail".into(), &28.into())
+        );
+        assert_eq!(table["output"], serde_json::json!({"sheet": "S", "range": "A1:B8"}));
     }
 }

@@ -206,8 +206,9 @@ impl<'a> Attempt<'a> {
         let Self { executor, lease, run, log, pump, scratch, found, .. } = self;
         let (objects, fence) = (&executor.ade.objects, lease.fence());
         let output_paths: Vec<String> = found.outputs.iter().map(|output| output.path.clone()).collect();
-        // Should the log not be writable, closing it says why.
-        drop(pump.conclude(&log).await);
+        if pump.conclude(&log).await.is_err() {
+            tracing::warn!("the log is closed; closing it says why");
+        }
 
         let artifact = if let Some(path) = found.as_left {
             path
@@ -216,7 +217,7 @@ impl<'a> Attempt<'a> {
                 status: ending.status.word(),
                 started: run.started.unwrap_or(run.created),
                 completed: Timestamp::now(),
-                engine_version: Some(&executor.base.info.engine_version),
+                engine_version: &executor.base.info.engine_version,
                 inputs: run.input_documents.iter().map(|document| document.name.as_str()).collect(),
                 outputs: &output_paths,
                 failed: ending.failed.as_ref(),

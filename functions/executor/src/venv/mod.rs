@@ -65,6 +65,7 @@ impl Venv {
     }
 
     /// A place beside it, to be made there and renamed.
+    #[must_use]
     pub fn beside(&self) -> Self {
         Self::at(self.dir.with_file_name(format!(".venv.tmp-{}", Ulid::generate())))
     }
@@ -103,12 +104,9 @@ impl Venv {
         let version = &base.info.python_version;
         let settings = format!("home = {home}\ninclude-system-site-packages = false\nversion = {version}\n");
         write_if_different(&self.dir.join("pyvenv.cfg"), settings.as_bytes())?;
-        let mut paths = String::new();
-        if overlay {
-            paths.push_str(&format!("{}\n", base.site_packages().display()));
-        }
-        // Relative to the directory of the file, so that the environment can be renamed.
-        paths.push_str(&format!("../../../config/src\n{LINE_BUFFERING}\n"));
+        let shared = if overlay { format!("{}\n", base.site_packages().display()) } else { String::new() };
+        // The config is named relative to the directory of the file, so that the environment can be renamed.
+        let paths = format!("{shared}../../../config/src\n{LINE_BUFFERING}\n");
         write_if_different(&packages.join(PTH), paths.as_bytes())?;
         let python = self.python();
         if std::fs::read_link(&python).ok().as_deref() != Some(&base.python) {

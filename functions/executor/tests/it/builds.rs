@@ -1,12 +1,17 @@
 //! Builds, and using their archives elsewhere.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use ade_core::build::{BuildStatus, VersionChoice};
 use ade_core::config::ConfigPath;
-use ade_core::eventlog::FailureCode;
+use ade_core::eventlog::{EventBody, FailureCode};
 use ade_core::run::{RunOptions, RunStatus};
+use ade_executor::base::Base;
 use bytes::Bytes;
 
-use crate::stack::{Stack, test, test_with};
+use crate::stack::{Ended, Stack, test, test_with};
 
 #[test]
 fn an_environment_comes_back_from_its_archive() {
@@ -103,6 +108,82 @@ fn requirements_that_can_not_be_met_say_why() {
         let document = stack.document("in.csv", "print(1)").await;
         let id = stack.create(&config, vec![document], RunOptions::default()).await;
         assert_eq!(stack.execute(id).await.run.status, RunStatus::Succeeded, "the engine needs no installer");
+        stack.stop().await;
+    });
+}
+
+/// Makes wheels `<name>-<version>-py3-none-any.whl` of one module that knows its version, and an installer that knows only them.
+const WHEELS: &str = r#"
+import sys, zipfile
+for spec in sys.argv[2:]:
+    name, version, *requires = spec.split("=")
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(f"{sys.argv[1]}/{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", f"VERSION = {version!r}")
+        lines = "".join(f"Requires-Dist: {require}\n" for require in requires)
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{lines}")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+"#;
+
+/// The uv of this machine.
+fn uv() -> PathBuf {
+    let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join("uv")).collect::<Vec<_>>();
+    let in_tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.ade/tools/bin/uv");
+    let found = on_path.into_iter().chain([in_tools]).find(|uv| uv.is_file());
+    found.expect("uv was not found: run `make tools`").canonicalize().unwrap()
+}
+
+#[test]
+fn packages_are_installed_over_the_base_or_instead_of_it() {
+    let tools = tempfile::tempdir().unwrap();
+    let wheels = ["shared=1.0", "shared=2.0", "own=1.5=shared", "picky=1.0=shared>=2"];
+    let made = Command::new("python3").args(["-c", WHEELS]).arg(tools.path()).args(wheels).status().unwrap();
+    assert!(made.success());
+    let installer = tools.path().join("uv");
+    let call = format!("#!/bin/sh\nexec '{}' \"$@\" --offline --no-index --find-links '{}'\n", uv().display(), tools.path().display());
+    std::fs::write(&installer, call).unwrap();
+    std::fs::set_permissions(&installer, std::fs::Permissions::from_mode(0o755)).unwrap();
+    test_with(&[("ADE_UV", installer.to_str().unwrap())], async |mut stack: Stack| {
+        std::fs::write(stack.base.dir.join("base.lock"), "shared==1.0\n").unwrap();
+        std::fs::write(stack.base.site_packages().join("shared.py"), "VERSION = 'of the base'").unwrap();
+        stack.base = Base::open(&stack.base.dir).unwrap();
+        let run = async |dependencies: &str, code: &str| {
+            let project = format!("[project]\nname = \"c\"\nversion = \"1\"\ndependencies = {dependencies}\n");
+            let config = stack.config(&[("pyproject.toml", &project), ("src/ade_config/__init__.py", "")]).await;
+            let document = stack.document("in.csv", code).await;
+            let id = stack.create(&config, vec![document], RunOptions::default()).await;
+            stack.execute(id).await
+        };
+        let printed = |ended: &Ended| {
+            let line = |body: &EventBody| match body {
+                EventBody::RunLog(line) => Some(line.message.clone()),
+                _ => None,
+            };
+            (ended.events.iter().find_map(|event| line(&event.body)), ended.run.error_message.clone())
+        };
+
+        let over = run(r#"["own", "shared"]"#, "import own, shared; print(own.VERSION, shared.VERSION)").await;
+        assert_eq!(printed(&over), (Some("1.5 of the base".to_owned()), None));
+        assert!(over.events.iter().any(|event| matches!(&event.body, EventBody::BuildLog(line) if line.message.contains("own==1.5"))));
+        let packages = stack.ade.objects.read(&ade_core::layout::build_packages(over.run.build_id.unwrap())).await.unwrap().unwrap();
+        let packages: serde_json::Value = serde_json::from_slice(&packages).unwrap();
+        assert_eq!((&packages["packages"][0]["name"], &packages["packages"][0]["shared"]), (&"own".into(), &false.into()));
+
+        let instead = run(r#"["picky"]"#, "import picky, shared; print(picky.VERSION, shared.VERSION)").await;
+        assert_eq!(printed(&instead), (Some("1.0 2.0".to_owned()), None));
+        assert!(instead.events.iter().any(|event| matches!(
+            &event.body,
+            EventBody::BuildStep { message: Some(message), .. } if message.contains("conflict with the base environment")
+        )));
+
+        let neither = run(r#"["picky", "shared<2"]"#, "").await;
+        assert_eq!(neither.run.failure.as_ref().unwrap().code, FailureCode::BuildFailed);
+        let message = neither.run.error_message.unwrap();
+        assert!(message.contains("No solution found") && message.contains("picky"), "{message}");
+
+        let nothing = run(r#"["shared"]"#, "import shared; print(shared.VERSION)").await;
+        assert_eq!(printed(&nothing), (Some("of the base".to_owned()), None));
         stack.stop().await;
     });
 }

@@ -6,11 +6,14 @@ use ade_core::run::RunStatus;
 use crate::stack::{Ended, Stack, test, test_with};
 
 fn lines(ended: &Ended) -> Vec<&LogLine> {
-    let line = |body| match body {
-        &EventBody::RunLog(ref line) => Some(line),
-        _ => None,
-    };
-    ended.events.iter().filter_map(|event| line(&event.body)).collect()
+    ended
+        .events
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::RunLog(line) => Some(line),
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]

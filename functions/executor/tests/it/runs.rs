@@ -15,11 +15,14 @@ fn code(ended: &Ended) -> FailureCode {
 }
 
 fn log(ended: &Ended) -> Vec<(LogStream, &str)> {
-    let line = |body| match body {
-        &EventBody::RunLog(ref line) => Some((line.stream, line.message.as_str())),
-        _ => None,
-    };
-    ended.events.iter().filter_map(|event| line(&event.body)).collect()
+    ended
+        .events
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::RunLog(line) => Some((line.stream, line.message.as_str())),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Kinds of events, repeated ones once.
@@ -229,13 +232,47 @@ fn a_run_is_executed_once_however_often_it_is_dispatched() {
         let document = stack.document("in.csv", "print('once')").await;
         let id = stack.create(&stack.config, vec![document], RunOptions::default()).await;
         let (first, second) = (stack.executor(), stack.executor());
-        let far = Instant::now() + Duration::from_secs(60);
+        let far = Instant::now() + Duration::from_mins(1);
         let (a, b) = tokio::join!(first.execute(id, far, mpsc::channel(100).0), second.execute(id, far, mpsc::channel(100).0));
         assert_eq!([a.unwrap(), b.unwrap()].iter().flatten().count(), 1);
         assert_eq!(first.execute(id, far, mpsc::channel(100).0).await.unwrap(), None);
         let ended =
             Ended { run: stack.ade.runs.get(id).await.unwrap().unwrap(), events: events(&stack.ade, id).await, relayed: Vec::new() };
         assert_eq!(log(&ended).len(), 1);
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn an_engine_that_leaves_no_artifact_gets_one_from_its_last_event() {
+    test(async |stack: Stack| {
+        let engine = r#"
+import json
+column = lambda index, raw, mapping: {"index": index, "header": {"raw": raw, "normalized": ""}, "non_empty_cells": 2, "valid_cells": 2, "mapping": mapping}
+table = {
+    "locator": {"workbook": {}, "sheet": {}, "table": {"index": 0}},
+    "counts": {"rows": {"total": 2, "empty": 0}},
+    "validation": {"rows_evaluated": 2, "issues_total": 1},
+    "structure": {
+        "region": {"a1": "B4:C6"}, "header": {"row_start": 4, "row_count": 1, "inferred": False}, "data": {"row_start": 5, "row_count": 2},
+        "columns": [
+            column(0, "E-mail", {"status": "mapped", "field": "email", "score": 1.0, "unmapped_reason": None}),
+            column(1, "?", {"status": "unmapped", "field": None, "score": None, "unmapped_reason": "no_signal"}),
+        ],
+    },
+    "outputs": {"normalized": {"path": "x", "sheet_name": "S", "range_a1": "S!A1:B3"}},
+}
+data = {
+    "execution": {"status": "succeeded", "failure": None},
+    "evaluation": {"outcome": "partial", "findings": []},
+    "workbooks": [{"sheets": [{"locator": {"workbook": {}, "sheet": {"index": 0, "name": "S"}}, "tables": [table]}]}],
+}
+print(json.dumps({"level": "info", "event": "engine.run.completed", "message": "", "data": data}), file=sys.stderr)
+"#;
+        let ended = stack.run(engine).await;
+        let artifact = stack.artifact(&ended.run).await;
+        assert_eq!(artifact["tables"][0]["mapped_columns"][0]["source_column_index"], 1);
+        assert_eq!(ended.run.summary.as_deref(), Some("1 table with 2 rows: 1 column mapped, 1 not, 1 issue"));
         stack.stop().await;
     });
 }

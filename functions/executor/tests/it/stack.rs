@@ -60,10 +60,10 @@ exec(compile(document.read_text(), "document", "exec"))
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A whole small ADE.
-pub struct Stack {
-    pub ade: Ade,
-    pub base: Base,
-    pub config: Config,
+pub(crate) struct Stack {
+    pub(crate) ade: Ade,
+    pub(crate) base: Base,
+    pub(crate) config: Config,
     workspace: WorkspaceId,
     dir: TempDir,
     embedded: Embedded,
@@ -71,11 +71,11 @@ pub struct Stack {
 }
 
 /// A finished run and its log.
-pub struct Ended {
-    pub run: Run,
-    pub events: Vec<Event>,
+pub(crate) struct Ended {
+    pub(crate) run: Run,
+    pub(crate) events: Vec<Event>,
     /// What was relayed while it went on.
-    pub relayed: Vec<u8>,
+    pub(crate) relayed: Vec<u8>,
 }
 
 /// Builds in this process.
@@ -96,12 +96,12 @@ impl Dispatcher for InProcess {
 }
 
 /// Runs a test on one thread, as the functions do.
-pub fn test(body: impl AsyncFnOnce(Stack) + Send) {
+pub(crate) fn test(body: impl AsyncFnOnce(Stack) + Send) {
     test_with(&[], body);
 }
 
 /// Like [`test`], with more settings.
-pub fn test_with(settings: &[(&str, &str)], body: impl AsyncFnOnce(Stack) + Send) {
+pub(crate) fn test_with(settings: &[(&str, &str)], body: impl AsyncFnOnce(Stack) + Send) {
     let body = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         LocalSet::new().block_on(&runtime, async {
@@ -120,7 +120,7 @@ pub fn test_with(settings: &[(&str, &str)], body: impl AsyncFnOnce(Stack) + Send
 }
 
 fn far() -> Instant {
-    Instant::now() + Duration::from_secs(600)
+    Instant::now() + Duration::from_mins(10)
 }
 
 impl Stack {
@@ -163,12 +163,12 @@ impl Stack {
     }
 
     /// Another config.
-    pub async fn config(&self, files: &[(&str, &str)]) -> Config {
+    pub(crate) async fn config(&self, files: &[(&str, &str)]) -> Config {
         config(&self.ade, self.workspace, files).await
     }
 
     /// A document that makes the engine do something.
-    pub async fn document(&self, name: &str, code: &str) -> Document {
+    pub(crate) async fn document(&self, name: &str, code: &str) -> Document {
         let new = NewDocument { name: name.to_owned(), byte_size: code.len() as u64, content_type: "text/csv".to_owned(), sha256: None };
         let document = self.ade.documents.create(self.workspace, new, submitter()).await.unwrap();
         self.ade.objects.create(&document.object_key(), Bytes::from(code.to_owned())).await.unwrap();
@@ -177,7 +177,7 @@ impl Stack {
     }
 
     /// Records a run.
-    pub async fn create(&self, config: &Config, documents: Vec<Document>, options: RunOptions) -> RunId {
+    pub(crate) async fn create(&self, config: &Config, documents: Vec<Document>, options: RunOptions) -> RunId {
         let new = NewRun {
             workspace_id: self.workspace,
             config_id: config.config_id,
@@ -189,25 +189,25 @@ impl Stack {
         self.ade.runs.create(new).await.unwrap().run_id
     }
 
-    pub fn executor(&self) -> Executor {
+    pub(crate) fn executor(&self) -> Executor {
         let builder = Builder { ade: self.ade.clone(), base: self.base.clone() };
         Executor { ade: self.ade.clone(), base: self.base.clone(), dispatcher: Arc::new(InProcess(Arc::new(builder))) }
     }
 
     /// Runs an engine that executes `code`.
-    pub async fn run(&self, code: &str) -> Ended {
+    pub(crate) async fn run(&self, code: &str) -> Ended {
         self.run_with(code, RunOptions::default()).await
     }
 
     /// Like [`Self::run`], with options.
-    pub async fn run_with(&self, code: &str, options: RunOptions) -> Ended {
+    pub(crate) async fn run_with(&self, code: &str, options: RunOptions) -> Ended {
         let document = self.document("in.csv", code).await;
         let id = self.create(&self.config, vec![document], options).await;
         self.execute(id).await
     }
 
     /// Executes a run to its end.
-    pub async fn execute(&self, id: RunId) -> Ended {
+    pub(crate) async fn execute(&self, id: RunId) -> Ended {
         let (sender, mut receiver) = mpsc::channel(10_000);
         let finished = self.executor().execute(id, far(), sender).await.unwrap();
         let mut relayed = Vec::new();
@@ -222,30 +222,30 @@ impl Stack {
     }
 
     /// Keys in the bucket below a prefix.
-    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+    pub(crate) async fn keys(&self, prefix: &str) -> Vec<String> {
         self.ade.objects.list(prefix, None, 10_000).await.unwrap().into_iter().map(|object| object.key).collect()
     }
 
-    pub async fn artifact(&self, run: &Run) -> serde_json::Value {
+    pub(crate) async fn artifact(&self, run: &Run) -> serde_json::Value {
         let key = self.ade.objects.key_of(run.artifact_uri.as_deref().unwrap()).unwrap();
         serde_json::from_slice(&self.ade.objects.read(key).await.unwrap().unwrap()).unwrap()
     }
 
-    pub async fn build(&self, run: &Run) -> Build {
+    pub(crate) async fn build(&self, run: &Run) -> Build {
         self.ade.builds.get(run.build_id.unwrap()).await.unwrap().unwrap()
     }
 
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.embedded.shutdown().await;
     }
 }
 
 /// The whole log of a run.
-pub async fn events(ade: &Ade, id: RunId) -> Vec<Event> {
+pub(crate) async fn events(ade: &Ade, id: RunId) -> Vec<Event> {
     let source = LogSource::<Run>::new(ade.tables.clone(), id);
     let chunks: Vec<Bytes> =
         follow(source, ade.objects.clone(), ade_core::eventlog::Follow { after_id: 0, live: false }).try_collect().await.unwrap();
