@@ -116,7 +116,7 @@ fn requirements_that_can_not_be_met_say_why() {
 const WHEELS: &str = r#"
 import sys, zipfile
 for spec in sys.argv[2:]:
-    name, version, *requires = spec.split("=")
+    name, version, *requires = spec.split(":")
     info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(f"{sys.argv[1]}/{name}-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{name}.py", f"VERSION = {version!r}")
@@ -137,7 +137,7 @@ fn uv() -> PathBuf {
 #[test]
 fn packages_are_installed_over_the_base_or_instead_of_it() {
     let tools = tempfile::tempdir().unwrap();
-    let wheels = ["shared=1.0", "shared=2.0", "own=1.5=shared", "picky=1.0=shared>=2"];
+    let wheels = ["shared:1.0", "shared:2.0", "own:1.5:shared", "picky:1.0:shared>=2"];
     let made = Command::new("python3").args(["-c", WHEELS]).arg(tools.path()).args(wheels).status().unwrap();
     assert!(made.success());
     let installer = tools.path().join("uv");
