@@ -119,6 +119,9 @@ impl From<ApiError> for CliError {
                 401 => failed.hint("give a valid key with --api-key or ADE_API_KEY; a local one is in .ade/local.json"),
                 403 => failed.hint("this needs a key with another role: ask an admin of the workspace"),
                 429 | 503 => failed.hint("the server is busy: try again in a moment"),
+                422 if problem.code.starts_with("document_") => {
+                    failed.hint("open the file in a spreadsheet program and save it without a password as .xlsx or .csv")
+                }
                 500..=599 => failed.hint("the server's log says more under this request id; locally: .ade/logs/functions"),
                 _ => failed,
             },

@@ -3,7 +3,7 @@
 //! Progress goes to stderr and results to stdout, so that output can be piped while progress stays visible.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ade_core::eventlog::{BuildStep, Event, EventBody, LogLevel, LogLine, StepStatus};
 use console::style;
@@ -19,7 +19,7 @@ pub(super) enum Display {
     /// Bars and spinners that are redrawn.
     Live(Box<Live>),
     /// One line for each thing that happens.
-    Plain(Plain),
+    Plain,
     /// Each event as the server sent it, on stdout.
     Json,
 }
@@ -32,7 +32,7 @@ impl Display {
         } else if std::io::stderr().is_terminal() {
             Self::Live(Box::new(Live::new()))
         } else {
-            Self::Plain(Plain { build_started: None })
+            Self::Plain
         }
     }
 
@@ -40,7 +40,7 @@ impl Display {
     pub(super) fn say(&self, text: &str) {
         match self {
             Self::Live(live) => live.say(text),
-            Self::Plain(_) => eprintln!("{}", console::strip_ansi_codes(text)),
+            Self::Plain => eprintln!("{}", console::strip_ansi_codes(text)),
             Self::Json => {}
         }
     }
@@ -49,7 +49,7 @@ impl Display {
     pub(super) fn upload(&self, name: &str, byte_size: u64) -> ProgressBar {
         match self {
             Self::Live(live) => live.upload(name, byte_size),
-            Self::Plain(_) | Self::Json => ProgressBar::hidden(),
+            Self::Plain | Self::Json => ProgressBar::hidden(),
         }
     }
 
@@ -58,7 +58,7 @@ impl Display {
         match (self, &received.event) {
             (Self::Json, _) => print_line(&received.line),
             (Self::Live(live), Some(event)) => live.event(event),
-            (Self::Plain(plain), Some(event)) => plain.event(event),
+            (Self::Plain, Some(event)) => print_event(event),
             (_, None) => {}
         }
     }
@@ -84,11 +84,7 @@ pub(super) struct Live {
     activity: ProgressBar,
     /// The newest line of output, dimmed.
     output: ProgressBar,
-    build: Option<BuildProgress>,
-}
-
-struct BuildProgress {
-    started: Instant,
+    /// Steps of the build that are done.
     steps_done: u64,
 }
 
@@ -99,7 +95,7 @@ impl Live {
         let hidden = || ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let activity = hidden().with_style(spinner());
         let output = hidden().with_style(template("    {wide_msg:.dim}"));
-        Self { screen, activity, output, build: None }
+        Self { screen, activity, output, steps_done: 0 }
     }
 
     fn say(&self, text: &str) {
@@ -129,18 +125,17 @@ impl Live {
                 self.activity.set_message("waiting for an executor");
             }
             EventBody::BuildCreated { .. } => {
-                self.build = Some(BuildProgress { started: Instant::now(), steps_done: 0 });
+                self.steps_done = 0;
                 self.activity.set_style(bar());
                 self.activity.set_length(BUILD_STEPS);
                 self.activity.set_message("building");
             }
             EventBody::BuildStep { step, status, .. } => {
-                let build = self.build.get_or_insert_with(|| BuildProgress { started: Instant::now(), steps_done: 0 });
                 match status {
                     StepStatus::Started => self.activity.set_message(format!("building: {}", words(*step))),
-                    StepStatus::Completed | StepStatus::Skipped => build.steps_done += 1,
+                    StepStatus::Completed | StepStatus::Skipped => self.steps_done += 1,
                 }
-                self.activity.set_position(build.steps_done);
+                self.activity.set_position(self.steps_done);
             }
             EventBody::BuildCompleted { status, summary, error_message, .. } => {
                 self.build_completed(status, summary.as_deref(), error_message.as_deref());
@@ -163,13 +158,11 @@ impl Live {
         }
     }
 
-    fn build_completed(&mut self, status: &str, summary: Option<&str>, error: Option<&str>) {
-        let took = self.build.take().map_or(Duration::ZERO, |build| build.started.elapsed());
+    fn build_completed(&self, status: &str, summary: Option<&str>, error: Option<&str>) {
         self.activity.set_style(spinner());
         self.activity.set_message("starting the engine");
         if status == "active" {
-            let summary = summary.unwrap_or("ready");
-            self.say(&format!("{} Built the config in {}: {summary}", style("✓").green(), seconds(took)));
+            self.say(&format!("{} {}", style("✓").green(), summary.unwrap_or("Built")));
         } else {
             let reason = error.or(summary).unwrap_or("no reason given");
             self.say(&format!("{} Build {status}: {reason}", style("✗").red()));
@@ -208,41 +201,32 @@ impl Live {
     }
 }
 
-/// The display for files, pipes and CI.
-pub(super) struct Plain {
-    build_started: Option<Instant>,
-}
-
-impl Plain {
-    fn event(&mut self, event: &Event) {
-        let line = match &event.body {
-            EventBody::RunCreated { .. } => event.run_id.map(|id| format!("run    {id} created")),
-            EventBody::BuildCreated { .. } => {
-                self.build_started = Some(Instant::now());
-                event.build_id.map(|id| format!("build  {id} created"))
-            }
-            EventBody::BuildStep { status: StepStatus::Started, .. } => None,
-            EventBody::BuildStep { step, status, duration_ms, message } => {
-                let took = duration_ms.map(|ms| format!(" ({})", seconds(Duration::from_millis(ms)))).unwrap_or_default();
-                let what = if *status == StepStatus::Skipped { " skipped" } else { "" };
-                let message = message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
-                Some(format!("build  {}{what}{took}{message}", words(*step)))
-            }
-            EventBody::BuildLog(line) => Some(format!("build  | {}", visible(&line.message))),
-            EventBody::BuildCompleted { status, summary, error_message, .. } => {
-                let text = error_message.as_deref().or(summary.as_deref()).map(|text| format!(": {text}")).unwrap_or_default();
-                Some(format!("build  {status}{text}"))
-            }
-            EventBody::RunStarted { attempt } => Some(format!("run    started, attempt {attempt}")),
-            // Bars are for terminals; what a stage found is told by other lines.
-            EventBody::RunLog(line) if Progress::of(line).is_some() => None,
-            EventBody::RunLog(line) => Some(format!("run    | {}", visible(&line.message))),
-            EventBody::RunOutput { path, byte_size, .. } => Some(format!("run    output {path} ({})", HumanBytes(*byte_size))),
-            EventBody::RunCompleted { status, .. } => Some(format!("run    {status}")),
-        };
-        if let Some(line) = line {
-            eprintln!("{line}");
+/// An event as a line for files, pipes and CI.
+fn print_event(event: &Event) {
+    let line = match &event.body {
+        EventBody::RunCreated { .. } => event.run_id.map(|id| format!("run    {id} created")),
+        EventBody::BuildCreated { .. } => event.build_id.map(|id| format!("build  {id} created")),
+        EventBody::BuildStep { status: StepStatus::Started, .. } => None,
+        EventBody::BuildStep { step, status, duration_ms, message } => {
+            let took = duration_ms.map(|ms| format!(" ({})", seconds(Duration::from_millis(ms)))).unwrap_or_default();
+            let what = if *status == StepStatus::Skipped { " skipped" } else { "" };
+            let message = message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+            Some(format!("build  {}{what}{took}{message}", words(*step)))
         }
+        EventBody::BuildLog(line) => Some(format!("build  | {}", visible(&line.message))),
+        EventBody::BuildCompleted { status, summary, error_message, .. } => {
+            let text = error_message.as_deref().or(summary.as_deref()).map(|text| format!(": {text}")).unwrap_or_default();
+            Some(format!("build  {status}{text}"))
+        }
+        EventBody::RunStarted { attempt } => Some(format!("run    started, attempt {attempt}")),
+        // Bars are for terminals; what a stage found is told by other lines.
+        EventBody::RunLog(line) if Progress::of(line).is_some() => None,
+        EventBody::RunLog(line) => Some(format!("run    | {}", visible(&line.message))),
+        EventBody::RunOutput { path, byte_size, .. } => Some(format!("run    output {path} ({})", HumanBytes(*byte_size))),
+        EventBody::RunCompleted { status, .. } => Some(format!("run    {status}")),
+    };
+    if let Some(line) = line {
+        eprintln!("{line}");
     }
 }
 
