@@ -49,7 +49,7 @@ openapi: ## Write docs/openapi.json from the handlers
 docs: ## Write docs/settings.md from the declarations
 	@UPDATE=1 cargo test --locked -p ade-core --lib settings
 
-bench: ## Measure on a release build what docs/benchmarks.md is about
+bench: ## Measure a release build through its front door
 	@$(MAKE) build base PROFILE=release
 	@cargo bench --locked -p ade-local
 
