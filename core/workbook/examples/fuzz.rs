@@ -77,7 +77,7 @@ fn seeds() -> Result<Seeds, Box<dyn Error>> {
         ("content.xml".to_owned(), ODS.as_bytes().to_vec()),
     ])?;
     let xls = include_bytes!("../tests/seeds/small.xls").to_vec();
-    Ok(vec![("a.xlsx", xlsx), ("a.ods", ods), ("a.xls", xls), ("a.csv", CSV.to_vec())])
+    Ok(vec![("a.ods", ods), ("a.xls", xls), ("a.csv", CSV.to_vec()), ("a.xlsx", xlsx)])
 }
 
 /// The seed with some bytes changed, in one of its members when it is a zip container.

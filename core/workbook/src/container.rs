@@ -93,30 +93,39 @@ fn claim(element: &BytesStart<'_>, name: &str) -> u64 {
     attribute.map_or(0, |attribute| attribute.value.trim().parse().unwrap_or(0))
 }
 
-/// Refuses an ods whose values, repeats counted, are more than the limit. Its reader would expand them all at once.
-pub(crate) fn check_repeats(source: &mut (impl Read + Seek), limits: &Limits) -> Result<(), OpenError> {
-    let corrupt = |error: &dyn std::fmt::Display| OpenError::Corrupt { kind: Kind::Ods, reason: error.to_string() };
+/// Refuses an ods whose values, repeats counted, are more than the limit, and one whose elements do not all end: calamine
+/// would expand the first all at once and read the second for ever.
+pub(crate) fn check_content(source: &mut (impl Read + Seek), limits: &Limits) -> Result<(), OpenError> {
+    let corrupt = |reason: String| OpenError::Corrupt { kind: Kind::Ods, reason };
     source.seek(SeekFrom::Start(0))?;
-    let mut archive = ZipArchive::new(source).map_err(|error| corrupt(&error))?;
-    let part = archive.by_name("content.xml").map_err(|error| corrupt(&error))?;
+    let mut archive = ZipArchive::new(source).map_err(|error| corrupt(error.to_string()))?;
+    let part = archive.by_name("content.xml").map_err(|error| corrupt(error.to_string()))?;
     let mut reader = Reader::from_reader(BufReader::new(part));
+    reader.config_mut().expand_empty_elements = true;
     let mut buffer = Vec::new();
-    let (mut cells, mut rows) = (0_u64, 1);
+    let (mut cells, mut rows, mut open) = (0_u64, 1, 0_u64);
     loop {
         buffer.clear();
-        match reader.read_event_into(&mut buffer).map_err(|error| corrupt(&error))? {
-            Event::Start(element) | Event::Empty(element) => match element.local_name().as_ref() {
-                "table-row" => rows = repeats(&element, "table:number-rows-repeated"),
-                "table-cell" if matches!(element.try_get_attribute("office:value-type"), Ok(Some(_))) => {
-                    cells = cells.saturating_add(rows.saturating_mul(repeats(&element, "table:number-columns-repeated")));
-                    if cells > limits.cells {
-                        return Err(OpenError::TooLarge { what: "the number of cells", limit: limits.cells });
+        match reader.read_event_into(&mut buffer).map_err(|error| corrupt(error.to_string()))? {
+            Event::Start(element) => {
+                open += 1;
+                match element.local_name().as_ref() {
+                    "table-row" => rows = repeats(&element, "table:number-rows-repeated"),
+                    "table-cell" if matches!(element.try_get_attribute("office:value-type"), Ok(Some(_))) => {
+                        let wide = repeats(&element, "table:number-columns-repeated");
+                        cells = cells.saturating_add(rows.saturating_mul(wide));
                     }
+                    _ => {}
                 }
-                _ => {}
-            },
+            }
+            // The reader refuses an end without its start.
+            Event::End(_) => open = open.saturating_sub(1),
+            Event::Eof if open > 0 => return Err(corrupt("its content ends too early".to_owned())),
             Event::Eof => return Ok(()),
             _ => {}
+        }
+        if cells > limits.cells {
+            return Err(OpenError::TooLarge { what: "the number of cells", limit: limits.cells });
         }
     }
 }

@@ -99,7 +99,7 @@ impl Workbook {
             container::check_expansion(&mut input, kind, limits)?;
         }
         match kind {
-            Kind::Ods => container::check_repeats(&mut input, limits)?,
+            Kind::Ods => container::check_content(&mut input, limits)?,
             Kind::Xls => guarded(kind, || biff::check_areas(&mut input, limits))?,
             Kind::Xlsx => container::check_shared_strings(&mut input, limits)?,
             Kind::Xlsb | Kind::Delimited => {}

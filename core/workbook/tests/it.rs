@@ -257,3 +257,27 @@ proptest! {
         prop_assert!(open(bytes, "a.xls").is_err());
     }
 }
+
+/// Found by the fuzzer: calamine reserves what the file claims, and memory that can't be had ends the process.
+#[test]
+fn shared_strings_can_not_be_claimed() {
+    let mut archive = zip::ZipWriter::new_append(Cursor::new(hand_made("<worksheet><sheetData/></worksheet>"))).unwrap();
+    archive.start_file("xl/sharedStrings.xml", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(br#"<x/><sst uniqueCount="1099511627776"></sst>"#).unwrap();
+    let error = open(archive.finish().unwrap().into_inner(), "a.xlsx").unwrap_err();
+    assert_eq!(error.code(), "corrupt", "{error}");
+}
+
+/// Found by the fuzzer: calamine waits for the end of a table for ever.
+#[test]
+fn an_ods_that_ends_too_early_is_damaged() {
+    for content in ["<a><table:table table:name=\"A\">", "<table:table table:name=\"A\"><table:table-row></a>"] {
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in [("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), ("content.xml", content)] {
+            archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            archive.write_all(content.as_bytes()).unwrap();
+        }
+        let error = open(archive.finish().unwrap().into_inner(), "a.ods").unwrap_err();
+        assert_eq!(error.code(), "corrupt", "{error}");
+    }
+}
