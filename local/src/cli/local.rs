@@ -112,9 +112,11 @@ pub(super) fn environment() -> Vec<(String, String)> {
 
 /// Warnings and errors of the host itself; functions write their own logs.
 pub(super) fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_new("warn").unwrap_or_default();
+    // The embedded database warns of every refusal, such as that of a table that exists already; its callers handle them.
+    let filter = tracing_subscriber::EnvFilter::try_new("warn,dynoxide=error").unwrap_or_default();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second call keeps the first subscriber, which is the same.
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init());
+    drop(log.with_ansi(std::io::stderr().is_terminal()).try_init());
 }
 
 /// Ctrl-C and what service managers send.
