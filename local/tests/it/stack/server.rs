@@ -264,7 +264,8 @@ fn wait(process: &mut Child, patience: Duration) -> bool {
 /// The `ade` command in an environment of its own.
 pub(super) fn ade(arguments: &[&str]) -> Command {
     let mut command = Command::new(ADE);
-    command.args(arguments).env_clear();
+    // Some tests run it in an empty directory, from where it would not find the repository's base environment.
+    command.args(arguments).env_clear().env("ADE_BASE_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/../.ade/base"));
     let kept = ["PATH", "HOME", "ADE_BASE_DIR", "ADE_UV"];
     command.envs(kept.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command
