@@ -1,9 +1,12 @@
-//! A look at the records of an xls file before its reader gets it.
+//! The workbook stream of an xls file, checked and packed anew before its reader gets it.
 //!
-//! calamine makes a dense range of each sheet, as large as its outermost cells, when the file is opened. Two cells in
-//! opposite corners would so cost gigabytes; the area is counted here first. Records: [MS-XLS] 2.1.4 and 2.3.
+//! calamine follows sector chains that form a circle until memory ends, and makes a dense range of each sheet, as large as
+//! its outermost cells, when the file is opened. So the stream is taken out by a reader that refuses circles, its area is
+//! counted, and it goes on in a sound container of its own. Records: [MS-XLS] 2.1.4 and 2.3; containers: [MS-CFB].
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+
+use cfb::{CompoundFile, Version};
 
 use crate::{Kind, Limits, OpenError};
 
@@ -34,23 +37,29 @@ impl Area {
     }
 }
 
-/// Refuses a workbook whose sheets span more cells than the limit, all together.
-pub(crate) fn check_areas(source: &mut (impl Read + Seek), limits: &Limits) -> Result<(), OpenError> {
+/// A sound compound file with the workbook stream and nothing else.
+pub(crate) fn repacked(source: &mut (impl Read + Seek), limits: &Limits) -> Result<Vec<u8>, OpenError> {
     let corrupt = |error: io::Error| OpenError::Corrupt { kind: Kind::Xls, reason: error.to_string() };
     source.seek(SeekFrom::Start(0))?;
-    let mut file = cfb::CompoundFile::open(source).map_err(corrupt)?;
+    let mut file = CompoundFile::open(source).map_err(corrupt)?;
     let name = if file.is_stream("/Workbook") { "/Workbook" } else { "/Book" };
-    let mut stream = BufReader::new(file.open_stream(name).map_err(corrupt)?);
+    let mut records = Vec::new();
+    file.open_stream(name).map_err(corrupt)?.take(limits.file_bytes).read_to_end(&mut records).map_err(corrupt)?;
+    check_areas(&records, limits)?;
+    let mut sound = CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new())).map_err(corrupt)?;
+    sound.create_stream(name).and_then(|mut stream| stream.write_all(&records).and_then(|()| stream.flush())).map_err(corrupt)?;
+    Ok(sound.into_inner().into_inner())
+}
+
+/// Refuses a workbook whose sheets span more cells than the limit, all together.
+fn check_areas(mut records: &[u8], limits: &Limits) -> Result<(), OpenError> {
     let mut total = 0_u64;
     let mut area = Area::default();
-    let mut data = Vec::new();
-    while let Some((kind, length)) = next_header(&mut stream).map_err(corrupt)? {
-        data.clear();
-        stream.by_ref().take(length).read_to_end(&mut data).map_err(corrupt)?;
+    while let Some((kind, data)) = next_record(&mut records) {
         if BOF.contains(&kind) {
             total = total.saturating_add(area.cells());
             area = Area::default();
-        } else if let ([a, b, c, d, rest @ ..], true) = (data.as_slice(), VALUES.contains(&kind)) {
+        } else if let ([a, b, c, d, rest @ ..], true) = (data, VALUES.contains(&kind)) {
             let (row, column) = (u64::from(u16::from_le_bytes([*a, *b])), u64::from(u16::from_le_bytes([*c, *d])));
             area.add(row, column);
             // A run of numbers, six bytes each and its last column in the end.
@@ -65,12 +74,11 @@ pub(crate) fn check_areas(source: &mut (impl Read + Seek), limits: &Limits) -> R
     Ok(())
 }
 
-/// Type and length of the next record; `None` at the end of the stream.
-fn next_header(stream: &mut impl Read) -> io::Result<Option<(u16, u64)>> {
-    let mut header = Vec::with_capacity(4);
-    stream.take(4).read_to_end(&mut header)?;
-    Ok(match header.as_slice() {
-        [a, b, c, d] => Some((u16::from_le_bytes([*a, *b]), u64::from(u16::from_le_bytes([*c, *d])))),
-        _ => None,
-    })
+/// Type and data of the next record, the data cut where the stream ends; `None` at its end.
+fn next_record<'a>(records: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
+    let [a, b, c, d, rest @ ..] = *records else { return None };
+    let length = usize::from(u16::from_le_bytes([*c, *d])).min(rest.len());
+    let (data, rest) = rest.split_at(length);
+    *records = rest;
+    Some((u16::from_le_bytes([*a, *b]), data))
 }

@@ -1,7 +1,7 @@
 use std::{
     fmt,
     fs::File,
-    io::{BufReader, Read, Seek, SeekFrom},
+    io::{BufReader, Cursor, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -100,7 +100,10 @@ impl Workbook {
         }
         match kind {
             Kind::Ods => container::check_content(&mut input, limits)?,
-            Kind::Xls => guarded(kind, || biff::check_areas(&mut input, limits))?,
+            Kind::Xls => {
+                let sound: Box<dyn Source> = Box::new(Cursor::new(guarded(kind, || biff::repacked(&mut input, limits))?));
+                input = BufReader::new(sound);
+            }
             Kind::Xlsx => container::check_shared_strings(&mut input, limits)?,
             Kind::Xlsb | Kind::Delimited => {}
         }
