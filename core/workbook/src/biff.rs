@@ -2,18 +2,27 @@
 //!
 //! calamine follows sector chains that form a circle until memory ends, and makes a dense range of each sheet, as large as
 //! its outermost cells, when the file is opened. So the stream is taken out by a reader that refuses circles, its area is
-//! counted, and it goes on in a sound container of its own. Records: [MS-XLS] 2.1.4 and 2.3; containers: [MS-CFB].
+//! counted, its hints of how much room to reserve are blanked, and it goes on in a sound container of its own. Records: [MS-XLS] 2.1.4 and 2.3; containers: [MS-CFB].
 
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::{
+    io::{self, Cursor, Read, Seek, SeekFrom, Write},
+    ops::Range,
+};
 
 use cfb::{CompoundFile, Version};
 
 use crate::{Kind, Limits, OpenError};
 
-const BOF: [u16; 4] = [0x0009, 0x0209, 0x0409, 0x0809];
 /// FORMULA, MULRK, RSTRING, LABELSST, NUMBER, LABEL, BOOLERR, RK: records that put a value into cells. Row and column come first.
 const VALUES: [u16; 8] = [0x0006, 0x00BD, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E];
 const MULRK: u16 = 0x00BD;
+const BOUND_SHEET: u16 = 0x0085;
+const END: u16 = 0x000A;
+const DIMENSIONS: u16 = 0x0200;
+/// A blank cell, which the reader skips.
+const BLANK: u16 = 0x0201;
+/// Sheets may share a stretch of the stream when the file is damaged; their walks together are bounded by this many times it.
+const MOST_WALKS: usize = 16;
 
 /// The rectangle around a sheet's values.
 #[derive(Default)]
@@ -45,40 +54,59 @@ pub(crate) fn repacked(source: &mut (impl Read + Seek), limits: &Limits) -> Resu
     let name = if file.is_stream("/Workbook") { "/Workbook" } else { "/Book" };
     let mut records = Vec::new();
     file.open_stream(name).map_err(corrupt)?.take(limits.file_bytes).read_to_end(&mut records).map_err(corrupt)?;
-    check_areas(&records, limits)?;
+    check(&mut records, limits)?;
     let mut sound = CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new())).map_err(corrupt)?;
     sound.create_stream(name).and_then(|mut stream| stream.write_all(&records).and_then(|()| stream.flush())).map_err(corrupt)?;
     Ok(sound.into_inner().into_inner())
 }
 
-/// Refuses a workbook whose sheets span more cells than the limit, all together.
-fn check_areas(mut records: &[u8], limits: &Limits) -> Result<(), OpenError> {
-    let mut total = 0_u64;
-    let mut area = Area::default();
-    while let Some((kind, data)) = next_record(&mut records) {
-        if BOF.contains(&kind) {
-            total = total.saturating_add(area.cells());
-            area = Area::default();
-        } else if let ([a, b, c, d, rest @ ..], true) = (data, VALUES.contains(&kind)) {
-            let (row, column) = (u64::from(u16::from_le_bytes([*a, *b])), u64::from(u16::from_le_bytes([*c, *d])));
-            area.add(row, column);
-            // A run of numbers, six bytes each and its last column in the end.
-            if kind == MULRK {
-                area.add(row, column + (rest.len() as u64 / 6).saturating_sub(1));
+/// Refuses a workbook whose sheets span more cells than the limit, all together, and blanks what their DIMENSIONS claim.
+fn check(stream: &mut [u8], limits: &Limits) -> Result<(), OpenError> {
+    let mut starts = vec![0];
+    let mut at = 0;
+    while let Some((kind, data, next)) = record(stream, at) {
+        if let (BOUND_SHEET, [a, b, c, d, ..]) = (kind, &stream[data]) {
+            starts.push(u32::from_le_bytes([*a, *b, *c, *d]) as usize);
+        }
+        at = next;
+    }
+    let mut budget = stream.len().saturating_mul(MOST_WALKS);
+    let mut cells = 0_u64;
+    for start in starts {
+        let mut area = Area::default();
+        let mut at = start;
+        while let Some((kind, data, next)) = record(stream, at) {
+            if kind == DIMENSIONS {
+                stream[at..at + 2].copy_from_slice(&BLANK.to_le_bytes());
             }
+            if let ([a, b, c, d, rest @ ..], true) = (&stream[data], VALUES.contains(&kind)) {
+                let (row, column) = (u64::from(u16::from_le_bytes([*a, *b])), u64::from(u16::from_le_bytes([*c, *d])));
+                area.add(row, column);
+                // A run of numbers, six bytes each and its last column in the end.
+                if kind == MULRK {
+                    area.add(row, column + (rest.len() as u64 / 6).saturating_sub(1));
+                }
+            }
+            if cells.saturating_add(area.cells()) > limits.cells {
+                return Err(OpenError::TooLarge { what: "the number of cells", limit: limits.cells });
+            }
+            budget = budget
+                .checked_sub(next - at)
+                .ok_or_else(|| OpenError::Corrupt { kind: Kind::Xls, reason: "its sheets overlap".to_owned() })?;
+            if kind == END {
+                break;
+            }
+            at = next;
         }
-        if total.saturating_add(area.cells()) > limits.cells {
-            return Err(OpenError::TooLarge { what: "the number of cells", limit: limits.cells });
-        }
+        cells = cells.saturating_add(area.cells());
     }
     Ok(())
 }
 
-/// Type and data of the next record, the data cut where the stream ends; `None` at its end.
-fn next_record<'a>(records: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
-    let [a, b, c, d, rest @ ..] = *records else { return None };
-    let length = usize::from(u16::from_le_bytes([*c, *d])).min(rest.len());
-    let (data, rest) = rest.split_at(length);
-    *records = rest;
-    Some((u16::from_le_bytes([*a, *b]), data))
+/// Type and place of the data of the record at `at`, the data cut where the stream ends, and where the next one starts.
+fn record(stream: &[u8], at: usize) -> Option<(u16, Range<usize>, usize)> {
+    let [a, b, c, d, ..] = stream.get(at..)? else { return None };
+    let start = at + 4;
+    let end = (start + usize::from(u16::from_le_bytes([*c, *d]))).min(stream.len());
+    Some((u16::from_le_bytes([*a, *b]), start..end, end))
 }
