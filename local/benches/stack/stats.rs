@@ -1,4 +1,4 @@
-//! Percentiles, and the table that is printed and kept in `docs/benchmarks.md`.
+//! Percentiles, and the table that is printed.
 
 use std::fmt;
 use std::time::Duration;
