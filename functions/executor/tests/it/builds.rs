@@ -137,14 +137,15 @@ fn uv() -> PathBuf {
 #[test]
 fn packages_are_installed_over_the_base_or_instead_of_it() {
     let tools = tempfile::tempdir().unwrap();
-    let wheels = ["shared:1.0", "shared:2.0", "own:1.5:shared", "picky:1.0:shared>=2"];
-    let made = Command::new("python3").args(["-c", WHEELS]).arg(tools.path()).args(wheels).status().unwrap();
-    assert!(made.success());
     let installer = tools.path().join("uv");
     let call = format!("#!/bin/sh\nexec '{}' \"$@\" --offline --no-index --find-links '{}'\n", uv().display(), tools.path().display());
     std::fs::write(&installer, call).unwrap();
     std::fs::set_permissions(&installer, std::fs::Permissions::from_mode(0o755)).unwrap();
     test_with(&[("ADE_UV", installer.to_str().unwrap())], async |mut stack: Stack| {
+        // In this test's turn: whatever a turn leaves running is ended, and that is every child of this process.
+        let wheels = ["shared:1.0", "shared:2.0", "own:1.5:shared", "picky:1.0:shared>=2"];
+        let made = Command::new("python3").args(["-c", WHEELS]).arg(tools.path()).args(wheels).status().unwrap();
+        assert!(made.success(), "{made}");
         std::fs::write(stack.base.dir.join("base.lock"), "shared==1.0\n").unwrap();
         std::fs::write(stack.base.site_packages().join("shared.py"), "VERSION = 'of the base'").unwrap();
         stack.base = Base::open(&stack.base.dir).unwrap();
