@@ -44,14 +44,14 @@ fmt: ## Format the Rust code
 	@cargo fmt --all
 
 openapi: ## Write docs/openapi.json from the handlers
-	@UPDATE=1 cargo test --locked -p ade-functions --lib openapi_document
+	@UPDATE=1 cargo test --locked --workspace --lib openapi_document
 
 docs: ## Write docs/settings.md from the declarations
-	@UPDATE=1 cargo test --locked -p ade-core --lib settings
+	@UPDATE=1 cargo test --locked --workspace --lib settings
 
-bench: ## Measure a release build through its front door
-	@$(MAKE) build base PROFILE=release
-	@cargo bench --locked -p ade-local
+bench: base ## Measure a release build through its front door
+	@local/dev/step "Building a release" cargo build --locked --release --workspace --bins --bench stack
+	@cargo bench --locked --workspace --bench stack
 
 clean: ## Remove what was built; data in .ade stays
 	@cargo clean
