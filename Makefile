@@ -43,8 +43,10 @@ lint: ## Check formatting, Rust, Python and shell
 fmt: ## Format the Rust code
 	@cargo fmt --all
 
-openapi: ## Write docs/openapi.json from the handlers
+openapi: ## Write docs/openapi.json from the handlers, and infra's generated files from that
 	@UPDATE=1 cargo test --locked --workspace --lib openapi_document
+	@UPDATE=1 cargo test --locked --workspace --lib infra_files
+	@local/dev/test template
 
 docs: ## Write docs/settings.md from the declarations
 	@UPDATE=1 cargo test --locked --workspace --lib settings

@@ -9,7 +9,7 @@ pub mod update;
 pub use error::StoreError;
 pub use objects::{ObjectInfo, Objects};
 pub use page::{Cursor, Page, PageRequest};
-pub use table::{Index, Table, Tables};
+pub use table::{Index, TABLES, Table, Tables};
 pub use update::Update;
 
 /// An item as `DynamoDB` has it.

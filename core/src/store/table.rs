@@ -44,6 +44,20 @@ pub struct Table {
     pub ttl: Option<&'static str>,
 }
 
+impl Table {
+    /// What kind of value a key attribute has, in any table or index.
+    pub fn attribute_kind(name: &str) -> ScalarAttributeType {
+        if name == "due_at" { ScalarAttributeType::N } else { ScalarAttributeType::S }
+    }
+}
+
+impl Index {
+    /// The attributes to declare as projected: an index holds its own keys anyway.
+    pub fn projected(&self) -> Vec<&'static str> {
+        self.projection.iter().copied().filter(|attribute| ![self.key.0, self.key.1].contains(attribute)).collect()
+    }
+}
+
 /// Workspaces, their members and counters: key (`workspace_id`, `item`).
 pub const WORKSPACES: Table = Table {
     name: "workspaces",
@@ -366,18 +380,17 @@ impl Tables {
         let definitions = attributes
             .iter()
             .map(|attribute| {
-                let kind = if *attribute == "due_at" { ScalarAttributeType::N } else { ScalarAttributeType::S };
-                AttributeDefinition::builder().attribute_name(*attribute).attribute_type(kind).build()
+                AttributeDefinition::builder().attribute_name(*attribute).attribute_type(Table::attribute_kind(attribute)).build()
             })
             .collect::<Result<Vec<_>, _>>()
             .map_err(invalid)?;
         let mut indexes = Vec::new();
         for index in table.indexes {
-            let projection = if index.projection.is_empty() {
+            let projected: Vec<_> = index.projected().into_iter().map(str::to_owned).collect();
+            let projection = if projected.is_empty() {
                 Projection::builder().projection_type(ProjectionType::KeysOnly).build()
             } else {
-                let attributes = index.projection.iter().filter(|a| ![index.key.0, index.key.1].contains(*a)).map(|a| (*a).to_owned());
-                Projection::builder().projection_type(ProjectionType::Include).set_non_key_attributes(Some(attributes.collect())).build()
+                Projection::builder().projection_type(ProjectionType::Include).set_non_key_attributes(Some(projected)).build()
             };
             let index = GlobalSecondaryIndex::builder()
                 .index_name(index.name)

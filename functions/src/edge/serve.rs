@@ -143,6 +143,8 @@ async fn answer<B: From<Bytes>>(
         let headers = response.headers_mut();
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // Over plain HTTP it means nothing (RFC 6797, section 8.1).
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         if let Ok(id) = HeaderValue::try_from(&id) {
             headers.insert("x-request-id", id);
         }

@@ -1,0 +1,138 @@
+//! What each function may do on AWS, and nothing else.
+//!
+//! A new operation is entered in [`GRANTS`]; without an entry the template can't be made. A test compares every entry with what its
+//! function really did while the tests of the whole stack ran, so an entry that is too small or too large does not stay.
+//!
+//! What all operations with a caller have in common is in [`SIGNED_IN`].
+
+use ade_core::store::Table;
+use ade_core::store::table::{API_KEYS, BUILDS, CONFIGS, DOCUMENTS, RUNS, WORKSPACES};
+
+/// One permission.
+#[derive(Debug, Clone, Copy)]
+pub enum Grant {
+    /// An action on the items of a table, such as `GetItem`. Parts of a transaction need the permission of their action.
+    Table(&'static Table, &'static str),
+    /// Reading an index of a table.
+    Index(&'static Table, &'static str),
+    /// An action on objects below a prefix of the bucket, such as `GetObject`.
+    Objects(&'static str, &'static str),
+    /// Listing the bucket. Whoever reads objects that may be missing needs it too: without it S3 answers 403 instead of 404.
+    ListBucket,
+    /// Calling a worker.
+    Invoke(&'static str),
+}
+
+use Grant::{Index, Invoke, ListBucket, Objects};
+
+const fn get(table: &'static Table) -> Grant {
+    Grant::Table(table, "GetItem")
+}
+
+const fn put(table: &'static Table) -> Grant {
+    Grant::Table(table, "PutItem")
+}
+
+const fn update(table: &'static Table) -> Grant {
+    Grant::Table(table, "UpdateItem")
+}
+
+const fn query(table: &'static Table) -> Grant {
+    Grant::Table(table, "Query")
+}
+
+const fn read(prefix: &'static str) -> Grant {
+    Objects(prefix, "GetObject")
+}
+
+const fn write(prefix: &'static str) -> Grant {
+    Objects(prefix, "PutObject")
+}
+
+/// To find out who asks.
+pub const SIGNED_IN: &[Grant] = &[get(&API_KEYS), update(&API_KEYS)];
+
+/// Each function and what it may do, in the order of their names.
+pub const GRANTS: &[(&str, &[Grant])] = &[
+    ("builder", &[get(&BUILDS), update(&BUILDS), update(&CONFIGS), read("builds"), write("builds"), read("configs"), ListBucket]),
+    ("complete-document", &[get(&DOCUMENTS), update(&DOCUMENTS), read("documents"), ListBucket]),
+    ("create-api-key", &[get(&WORKSPACES), put(&API_KEYS)]),
+    (
+        "create-build",
+        &[
+            get(&CONFIGS),
+            put(&CONFIGS),
+            update(&CONFIGS),
+            query(&CONFIGS),
+            get(&BUILDS),
+            put(&BUILDS),
+            read("configs"),
+            write("configs"),
+            read("builds"),
+            ListBucket,
+            Invoke("builder"),
+        ],
+    ),
+    ("create-config", &[get(&WORKSPACES), put(&CONFIGS), write("configs")]),
+    ("create-document", &[get(&WORKSPACES), put(&DOCUMENTS), write("documents")]),
+    (
+        "create-run",
+        &[get(&CONFIGS), query(&CONFIGS), get(&DOCUMENTS), get(&RUNS), put(&RUNS), read("runs"), ListBucket, Invoke("executor")],
+    ),
+    ("create-workspace", &[put(&WORKSPACES)]),
+    ("download-run-output", &[get(&RUNS), read("runs"), ListBucket]),
+    (
+        "executor",
+        &[
+            get(&RUNS),
+            update(&RUNS),
+            get(&CONFIGS),
+            put(&CONFIGS),
+            update(&CONFIGS),
+            query(&CONFIGS),
+            get(&BUILDS),
+            put(&BUILDS),
+            read("configs"),
+            write("configs"),
+            read("builds"),
+            read("documents"),
+            read("runs"),
+            write("runs"),
+            ListBucket,
+            Invoke("builder"),
+        ],
+    ),
+    ("follow-build-events", &[get(&BUILDS), read("builds"), ListBucket]),
+    ("follow-run-events", &[get(&RUNS), read("runs"), ListBucket]),
+    ("get-build", &[get(&BUILDS), read("builds"), ListBucket]),
+    ("get-config", &[get(&CONFIGS)]),
+    ("get-document", &[get(&DOCUMENTS)]),
+    ("get-openapi", &[]),
+    ("get-run", &[get(&RUNS)]),
+    ("get-run-artifact", &[get(&RUNS), read("runs"), ListBucket]),
+    ("get-workspace", &[get(&WORKSPACES)]),
+    ("health", &[get(&WORKSPACES), ListBucket, Invoke("executor")]),
+    ("list-build-logs", &[get(&BUILDS), read("builds"), ListBucket]),
+    ("list-builds", &[get(&CONFIGS), Index(&BUILDS, "by_config")]),
+    ("list-configs", &[get(&WORKSPACES), Index(&CONFIGS, "by_workspace")]),
+    ("list-run-logs", &[get(&RUNS), read("runs"), ListBucket]),
+    ("list-run-outputs", &[get(&RUNS), read("runs"), ListBucket]),
+    (
+        "list-runs",
+        &[
+            get(&WORKSPACES),
+            get(&RUNS),
+            Index(&RUNS, "by_workspace"),
+            Index(&RUNS, "by_workspace_status"),
+            Index(&RUNS, "by_config"),
+            Index(&RUNS, "by_document"),
+        ],
+    ),
+    ("list-workspaces", &[get(&WORKSPACES), Index(&WORKSPACES, "by_kind")]),
+    ("not-found", &[]),
+];
+
+/// What a function may do besides signing its callers in.
+pub fn of(function: &str) -> Option<&'static [Grant]> {
+    GRANTS.iter().find(|(name, _)| *name == function).map(|(_, grants)| *grants)
+}
