@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up build base tools test lint fmt openapi docs bench clean
+.PHONY: help demo up console build base tools test lint fmt openapi docs bench clean
 
 # `make demo PROFILE=release` and so on: slower to build, faster to run.
 PROFILE ?= dev
@@ -18,8 +18,11 @@ help: ## List these commands
 demo: build base ## Build everything, clean a messy workbook with it, show what happened
 	@$(ADE) demo
 
-up: build base ## Run ADE on this machine: http://127.0.0.1:8000, until Ctrl-C
+up: console build base ## Run ADE on this machine: http://127.0.0.1:8000, until Ctrl-C
 	@$(ADE) up
+
+console: ## Build the web console, which `make build` then embeds (needs Node)
+	@local/dev/step "Building the console" local/dev/console build
 
 build: ## Build the ade command and every function
 	@local/dev/prerequisites

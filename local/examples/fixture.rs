@@ -151,6 +151,7 @@ async fn be_a_host() -> ! {
     let gateway = GatewayConfig {
         routes: RouteTable::from_openapi(r#"{"paths": {}}"#).unwrap(),
         function_prefix: String::new(),
+        console: None,
         mounts: Vec::new(),
         cors_origins: Vec::new(),
     };

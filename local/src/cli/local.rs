@@ -61,6 +61,7 @@ fn announce(stack: &Stack) {
     let key: String = local.api_key.chars().take(18).collect();
     let data_dir = shown(stack.data_dir());
     println!("{} ADE is running at {}\n", style("✓").green().bold(), style(&local.url).bold().underlined());
+    println!("  console    {}  {}", style(stack.sign_in_url()).bold(), style("(opens signed in, once)").dim());
     println!("  API key    {key}…  {}", style(format!("(whole key: {data_dir}/local.json)")).dim());
     println!("  workspace  default  {}", style(local.workspace_id).dim());
     println!("  data       {data_dir}");

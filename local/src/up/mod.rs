@@ -8,6 +8,7 @@
 //! whose presence means "ready". A stop goes the other way. Killing the process at any moment is as good as a stop: the
 //! kernel drops the lock, children die with their parent, and a stale `local.json` is replaced by the next start.
 
+mod hand_over;
 mod local_file;
 mod parts;
 mod storage;
@@ -25,6 +26,7 @@ use ade_core::settings::{Settings, SettingsError};
 use ade_core::store::StoreError;
 use url::Url;
 
+use self::hand_over::HandOver;
 pub use self::local_file::{FileError, LocalFile};
 use self::parts::{Base, WORKERS};
 use self::storage::{Access, Storage};
@@ -37,6 +39,8 @@ use crate::host::{Body, FunctionSpec, Host, HostConfig, HostError};
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 /// First part of function names; the stack's name in the cloud.
 const STACK: &str = "ade";
+/// The function that serves the web console. No route names it: it gets what is not the API's.
+const CONSOLE: &str = "console";
 /// What Lambda and API Gateway allow a streaming answer to take.
 const TIMEOUT: Duration = Duration::from_mins(15);
 /// Environments of one function besides executors: each follower of a run holds one.
@@ -142,6 +146,7 @@ pub struct Stack {
     storage: Storage,
     data_dir: PathBuf,
     local: LocalFile,
+    sign_in_url: String,
     uv: Option<PathBuf>,
 }
 
@@ -173,6 +178,7 @@ impl Stack {
         let functions = routes
             .operations()
             .chain(WORKERS)
+            .chain([CONSOLE])
             .map(|operation| {
                 Ok(FunctionSpec {
                     name: format!("{STACK}-{operation}"),
@@ -185,22 +191,30 @@ impl Stack {
                 })
             })
             .collect::<Result<Vec<_>, UpError>>()?;
+        let hand_over = HandOver::of(&admin.api_key);
         let gateway = GatewayConfig {
             routes,
             function_prefix: format!("{STACK}-"),
-            mounts: storage.s3_service().map(|s3| mount(&settings, &s3)).into_iter().collect(),
+            console: Some(format!("{STACK}-{CONSOLE}")),
+            mounts: storage.s3_service().map(|s3| mount(&settings, &s3)).into_iter().chain([hand_over.mount()]).collect(),
             cors_origins: settings.cors_origins.clone(),
         };
         let host = bound.start(HostConfig { functions, gateway, log_dir: data_dir.join("logs/functions"), stop_grace: STOP_GRACE })?;
 
         let local = LocalFile { url, api_key: admin.api_key, workspace_id: admin.workspace_id, pid: std::process::id() };
         local.write(&data_dir)?;
-        Ok(Self { host, storage, data_dir, local, uv })
+        let sign_in_url = format!("{}/#{}", local.url, hand_over.fragment());
+        Ok(Self { host, storage, data_dir, local, sign_in_url, uv })
     }
 
     /// Where it is, and the key to it.
     pub fn local(&self) -> &LocalFile {
         &self.local
+    }
+
+    /// A link that opens the console signed in, once.
+    pub fn sign_in_url(&self) -> &str {
+        &self.sign_in_url
     }
 
     /// Where it keeps everything.

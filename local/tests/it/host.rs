@@ -106,6 +106,7 @@ fn config(bound: &BoundHost, directory: &Path, change: impl Fn(&mut FunctionSpec
         gateway: GatewayConfig {
             routes: RouteTable::from_openapi(ROUTES).unwrap(),
             function_prefix: "test-".to_owned(),
+            console: None,
             mounts: vec![Mount { segment: "ade-data".to_owned(), service }],
             cors_origins: vec!["https://console.example".to_owned()],
         },

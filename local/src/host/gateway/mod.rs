@@ -47,6 +47,8 @@ pub struct GatewayConfig {
     pub routes: RouteTable,
     /// Operation `get-run` is served by the function `<function_prefix>get-run`.
     pub function_prefix: String,
+    /// The function that answers GET requests outside the API and the mounts: the web console. Without one they are 404.
+    pub console: Option<String>,
     /// Services under a first path segment of their own.
     pub mounts: Vec<Mount>,
     /// Origins whose pages may call the API; `*` stands for all.
@@ -57,6 +59,7 @@ pub(super) struct Gateway {
     routes: RouteTable,
     /// By operation id.
     functions: HashMap<String, Arc<Pool>>,
+    console: Option<Arc<Pool>>,
     mounts: Vec<Mount>,
     cors_origins: Vec<String>,
     address: SocketAddr,
@@ -64,18 +67,17 @@ pub(super) struct Gateway {
 
 impl Gateway {
     pub(super) fn new(config: GatewayConfig, functions: &Functions, address: SocketAddr) -> Result<Self, HostError> {
-        let GatewayConfig { routes, function_prefix, mounts, cors_origins } = config;
+        let GatewayConfig { routes, function_prefix, console, mounts, cors_origins } = config;
+        let pool = |operation: &str, function: String| match functions.get(&function) {
+            Ok(pool) => Ok(pool.clone()),
+            Err(_) => Err(HostError::MissingFunction { operation: operation.to_owned(), function }),
+        };
+        let console = console.map(|function| pool("console", function)).transpose()?;
         let functions = routes
             .operations()
-            .map(|operation| {
-                let function = format!("{function_prefix}{operation}");
-                match functions.get(&function) {
-                    Ok(pool) => Ok((operation.to_owned(), pool.clone())),
-                    Err(_) => Err(HostError::MissingFunction { operation: operation.to_owned(), function }),
-                }
-            })
+            .map(|operation| Ok((operation.to_owned(), pool(operation, format!("{function_prefix}{operation}"))?)))
             .collect::<Result<_, _>>()?;
-        Ok(Self { routes, functions, mounts, cors_origins, address })
+        Ok(Self { routes, functions, console, mounts, cors_origins, address })
     }
 
     /// Answers one request.
@@ -105,24 +107,27 @@ impl Gateway {
         if let Some(mount) = self.mounts.iter().find(|mount| mount.serves(request.uri().path())) {
             return Ok(mount.answer(request).await);
         }
+        if let Some(console) = self.console.as_ref().filter(|_| routes::is_for_console(request.method(), request.uri().path())) {
+            let path = request.uri().path().to_owned();
+            return self.invoke(console, &Matched::proxied(&path), request, peer, invocation).await;
+        }
         let methods = self.routes.find(request.uri().path())?;
         if request.method() == Method::OPTIONS {
             return Ok(self.preflight(&request, &methods.allowed()));
         }
         let route = methods.route(request.method())?;
-        self.invoke(&route, request, peer, invocation).await
+        let pool = self.functions.get(route.operation).ok_or_else(Problem::not_found)?;
+        self.invoke(pool, &route, request, peer, invocation).await
     }
 
     async fn invoke(
         &self,
+        pool: &Arc<Pool>,
         route: &Matched<'_>,
         request: Request<Incoming>,
         peer: SocketAddr,
         invocation: Invocation,
     ) -> Result<Response<Body>, Problem> {
-        let Some(pool) = self.functions.get(route.operation) else {
-            return Err(Problem::not_found());
-        };
         let (head, body) = request.into_parts();
         let body = read_body(&head.headers, body).await?;
         let payload = event::proxy_event(&head, &body, route, peer, invocation.request_id)?;

@@ -169,6 +169,22 @@ pub(super) struct Matched<'a> {
     pub(super) parameters: BTreeMap<String, String>,
 }
 
+impl Matched<'_> {
+    /// What API Gateway's `/{proxy+}` makes of a path.
+    pub(super) fn proxied(path: &str) -> Self {
+        let rest = path.strip_prefix('/').unwrap_or(path);
+        match rest {
+            "" => Self { operation: "console", template: "/", parameters: BTreeMap::new() },
+            _ => Self { operation: "console", template: "/{proxy+}", parameters: BTreeMap::from([("proxy".to_owned(), rest.to_owned())]) },
+        }
+    }
+}
+
+/// Whether a request is for a page or a file of the web console: what is not below `/api` is, if it only reads.
+pub(super) fn is_for_console(method: &Method, path: &str) -> bool {
+    matches!(*method, Method::GET | Method::HEAD) && path != "/api" && !path.starts_with("/api/")
+}
+
 /// The path of a server's URL, without a slash at its end.
 fn base_path(url: &str) -> &str {
     let path = match url.split_once("://") {
@@ -251,6 +267,19 @@ mod tests {
         assert!(table.find("/api/v1/health").unwrap().route(&Method::POST).is_err());
         assert!(table.find("/api/v1/runs/%ff").is_err());
         assert_eq!(table.find("/api/v1/configs/c").unwrap().allowed(), "DELETE, GET");
+    }
+
+    #[test]
+    fn the_console_gets_what_is_read_outside_the_api() {
+        for path in ["/", "/w/ws_1/runs", "/assets/index.js", "/apidocs", "/health"] {
+            assert!(is_for_console(&Method::GET, path) && is_for_console(&Method::HEAD, path), "{path}");
+            assert!(!is_for_console(&Method::POST, path), "{path}");
+        }
+        for path in ["/api", "/api/", "/api/v1/nothing", "/api/v2/runs"] {
+            assert!(!is_for_console(&Method::GET, path), "{path}");
+        }
+        assert_eq!(Matched::proxied("/").template, "/");
+        assert_eq!(Matched::proxied("/w/ws_1").parameters["proxy"], "w/ws_1");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod builds;
 mod client;
 mod command;
+mod console;
 mod contract;
 mod crash;
 mod fixtures;

@@ -73,6 +73,16 @@ impl Stack {
         &self.local.url
     }
 
+    /// The link to the console that `ade up` prints once it is ready.
+    pub(super) async fn sign_in_url(&self) -> String {
+        let printed = self.data_dir().with_extension("out");
+        eventually("ade up prints a link", async || {
+            let said = std::fs::read_to_string(&printed).unwrap();
+            said.split_whitespace().find(|word| word.contains("/#sign-in=")).map(str::to_owned)
+        })
+        .await
+    }
+
     pub(super) fn key(&self) -> &str {
         &self.local.api_key
     }

@@ -1,0 +1,119 @@
+import { Link, Navigate, Outlet, createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { mount } from "@/api/client";
+import { queryClient, workspacesQuery } from "@/api/queries";
+import { RunsScreen, type RunsSearch, runsSearch } from "@/screens/runs/runs";
+import { SignInScreen } from "@/screens/sign-in";
+import { getSession } from "@/session/session";
+import { buttonStyle } from "@/ui/button";
+import { Empty, Failed } from "@/ui/states";
+import { Shell } from "./shell";
+import { readStored } from "./stored";
+
+const root = createRootRoute({
+  component: Outlet,
+  notFoundComponent: () => (
+    <Empty title="There is nothing here" className="h-full" action={<Link to="/" className={buttonStyle()}>To the start</Link>}>
+      This address leads nowhere in this console.
+    </Empty>
+  ),
+});
+
+const signInRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (search: Record<string, unknown>): { to?: string } => (typeof search["to"] === "string" && search["to"].startsWith("/") ? { to: search["to"] } : {}),
+  component: SignInScreen,
+});
+
+const startRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  beforeLoad: async ({ location }) => {
+    if (!getSession()) throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { to: location.href } });
+    const { data: workspaces } = await queryClient.ensureQueryData(workspacesQuery);
+    const last = readStored("workspace", "");
+    const workspace = workspaces.find(({ id }) => id === last) ?? workspaces.at(-1);
+    if (workspace) throw redirect({ to: "/w/$workspace/documents", params: { workspace: workspace.id }, replace: true });
+  },
+  component: () => <Empty title="No workspace" className="h-full">This key can see no workspace. A system admin can create one.</Empty>,
+  errorComponent: ({ error, reset }) => <Failed error={error} retry={reset} className="h-full" />,
+});
+
+export const workspaceRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/w/$workspace",
+  beforeLoad: ({ location }) => {
+    if (!getSession()) throw redirect({ to: "/sign-in", search: { to: location.href } });
+  },
+  component: Shell,
+});
+
+const workspaceIndex = createRoute({
+  getParentRoute: () => workspaceRoute,
+  path: "/",
+  component: function Index() {
+    return <Navigate to="/w/$workspace/documents" params={workspaceRoute.useParams()} replace />;
+  },
+});
+
+export const documentsRoute = createRoute({
+  getParentRoute: () => workspaceRoute,
+  path: "/documents",
+  validateSearch: (search: Record<string, unknown>): { q?: string; status?: string; open?: string } => ({
+    ...(typeof search["q"] === "string" && search["q"] ? { q: search["q"] } : {}),
+    ...(search["status"] === "pending" || search["status"] === "ready" || search["status"] === "failed" ? { status: search["status"] } : {}),
+    ...(typeof search["open"] === "string" ? { open: search["open"] } : {}),
+  }),
+  component: lazyRouteComponent(() => import("@/screens/documents/documents"), "DocumentsScreen"),
+});
+
+export const runsRoute = createRoute({
+  getParentRoute: () => workspaceRoute,
+  path: "/runs",
+  validateSearch: (search: Record<string, unknown>): RunsSearch => runsSearch(search),
+  component: RunsScreen,
+});
+
+const RUN_TABS = ["log", "output", "issues", "mapping"] as const;
+export type RunTab = (typeof RUN_TABS)[number];
+
+export const runRoute = createRoute({
+  getParentRoute: () => workspaceRoute,
+  path: "/runs/$run",
+  validateSearch: (search: Record<string, unknown>): { tab?: RunTab; cell?: string } => {
+    const tab = RUN_TABS.find((known) => known === search["tab"]);
+    return { ...(tab ? { tab } : {}), ...(typeof search["cell"] === "string" ? { cell: search["cell"] } : {}) };
+  },
+  component: lazyRouteComponent(() => import("@/screens/run/run"), "RunScreen"),
+});
+
+export const configsRoute = createRoute({
+  getParentRoute: () => workspaceRoute,
+  path: "/configs",
+  component: lazyRouteComponent(() => import("@/screens/configs/configs"), "ConfigsScreen"),
+});
+
+export const settingsRoute = createRoute({
+  getParentRoute: () => workspaceRoute,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("@/screens/settings/settings"), "SettingsScreen"),
+});
+
+const tree = root.addChildren([
+  signInRoute,
+  startRoute,
+  workspaceRoute.addChildren([workspaceIndex, documentsRoute, runsRoute, runRoute, configsRoute, settingsRoute]),
+]);
+
+export const router = createRouter({
+  routeTree: tree,
+  basepath: mount.pathname,
+  defaultPreload: "intent",
+  defaultErrorComponent: ({ error, reset }) => <Failed error={error} retry={reset} className="h-full" />,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,84 @@
+import { Link, useParams } from "@tanstack/react-router";
+import { CircleCheck } from "lucide-react";
+import { useMemo, useState } from "react";
+import type { Artifact, Run } from "@/api/queries";
+import { count, words } from "@/lib/format";
+import { Select } from "@/ui/form";
+import { Empty } from "@/ui/states";
+import { Badge } from "@/ui/status";
+import { Card, Table, Td, Th, Tr } from "@/ui/table";
+
+const SHOWN = 500;
+
+/** Cells that a validator found wrong: where they are in the source, where in the output. */
+export function Issues({ run, artifact }: { run: Run; artifact: Artifact }) {
+  const { workspace } = useParams({ from: "/w/$workspace/runs/$run" });
+  const [field, setField] = useState("");
+  const [sheet, setSheet] = useState("");
+  const all = useMemo(() => artifact.tables.flatMap((table) => table.validation_issues.map((issue) => ({ ...issue, sheet: table.source_sheet }))), [artifact]);
+  const total = artifact.tables.reduce((sum, table) => sum + table.validation_issue_count, 0);
+  const fields = [...new Set(all.map((issue) => issue.field))].sort();
+  const sheets = [...new Set(all.map((issue) => issue.sheet))];
+  const chosen = all.filter((issue) => (!field || issue.field === field) && (!sheet || issue.sheet === sheet));
+
+  if (total === 0) {
+    return (
+      <Card>
+        <Empty icon={<CircleCheck />} title="No issues">Every value passed its checks.</Empty>
+      </Card>
+    );
+  }
+  return (
+    <>
+      <div className="flex flex-wrap items-center gap-2">
+        <Select aria-label="Field" className="w-44" value={field} onChange={(event) => setField(event.target.value)}>
+          <option value="">All fields</option>
+          {fields.map((name) => <option key={name}>{name}</option>)}
+        </Select>
+        <Select aria-label="Sheet" className="w-44" value={sheet} onChange={(event) => setSheet(event.target.value)}>
+          <option value="">All sheets</option>
+          {sheets.map((name) => <option key={name}>{name}</option>)}
+        </Select>
+        <p className="text-soft" role="status">
+          {count(chosen.length, "issue")}
+          {total > all.length ? ` of the first ${all.length.toLocaleString("en")}; there are ${total.toLocaleString("en")} in all` : ""}
+        </p>
+      </div>
+      <Card className="thin-scroll min-h-0 overflow-auto" >
+        <Table>
+          <thead>
+            <tr>
+              <Th>Source cell</Th>
+              <Th>Output cell</Th>
+              <Th>Field</Th>
+              <Th>Value</Th>
+              <Th className="w-1/2">What is wrong</Th>
+            </tr>
+          </thead>
+          <tbody>
+            {chosen.slice(0, SHOWN).map((issue, index) => (
+              <Tr key={index}>
+                <Td className="font-mono text-xs whitespace-nowrap">{issue.cell ?? "–"}</Td>
+                <Td className="whitespace-nowrap">
+                  {issue.output_cell ? (
+                    <Link to="/w/$workspace/runs/$run" params={{ workspace, run: run.id }} search={{ tab: "output", cell: issue.output_cell }} className="font-mono text-xs text-accent underline underline-offset-2">
+                      {issue.output_cell}
+                    </Link>
+                  ) : (
+                    "–"
+                  )}
+                </Td>
+                <Td>{issue.field}</Td>
+                <Td className="max-w-56 truncate" title={issue.value ?? undefined}>{issue.value === null ? <span className="text-faint">empty</span> : issue.value}</Td>
+                <Td>
+                  {issue.message} <Badge tone="warn" className="ml-1">{words(issue.code)}</Badge>
+                </Td>
+              </Tr>
+            ))}
+          </tbody>
+        </Table>
+        {chosen.length > SHOWN ? <p className="border-t border-line px-4 py-3 text-soft">The first {SHOWN} are shown. Choose a field or a sheet to see others.</p> : null}
+      </Card>
+    </>
+  );
+}

@@ -1,0 +1,146 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { History, X } from "lucide-react";
+import { useMemo } from "react";
+import { type Run, configsQuery, isLive, runsQuery } from "@/api/queries";
+import { ago, duration, moment, shortId } from "@/lib/format";
+import { Button } from "@/ui/button";
+import { Select } from "@/ui/form";
+import { Page } from "@/ui/page";
+import { Empty, Failed, LoadingRows } from "@/ui/states";
+import { Status } from "@/ui/status";
+import { Card, Table, Td, Th, Tr } from "@/ui/table";
+import { useNow } from "@/ui/use-now";
+import { StatusFilter } from "./status-filter";
+import { PERIODS, type Period, type RunsSearch, runFilters } from "./search";
+
+export { type RunsSearch, runsSearch } from "./search";
+
+export function RunsScreen() {
+  const { workspace } = useParams({ from: "/w/$workspace" });
+  const search: RunsSearch = useSearch({ from: "/w/$workspace/runs" });
+  const navigate = useNavigate();
+  const filters = useMemo(() => runFilters(search), [search]);
+  const { data, error, isPending, hasNextPage, fetchNextPage, isFetchingNextPage, refetch } = useInfiniteQuery(runsQuery(workspace, filters));
+  const { data: configs } = useQuery(configsQuery(workspace));
+  const runs = data?.pages.flatMap((page) => page.data) ?? [];
+  const filtered = Object.keys(search).length > 0;
+  const set = (changed: Partial<RunsSearch>) => void navigate({ from: "/w/$workspace/runs", search: (before) => ({ ...before, ...changed }), replace: true });
+
+  return (
+    <Page
+      title="Runs"
+      below={
+        <div className="flex flex-wrap items-center gap-2">
+          <StatusFilter chosen={search.status ?? []} onChange={(status) => set({ status: status.length ? status : undefined })} />
+          <Select aria-label="Config" className="w-44" value={search.config ?? ""} onChange={(event) => set({ config: event.target.value || undefined })}>
+            <option value="">All configs</option>
+            {configs?.data.map(({ id, name }) => (
+              <option key={id} value={id}>{name}</option>
+            ))}
+          </Select>
+          <Select aria-label="Period" className="w-40" value={search.period ?? ""} onChange={(event) => set({ period: (event.target.value || undefined) as Period | undefined })}>
+            <option value="">Any time</option>
+            {Object.entries(PERIODS).map(([name, { label }]) => (
+              <option key={name} value={name}>{label}</option>
+            ))}
+          </Select>
+          {search.document ? <Chip label={`Document ${shortId(search.document)}`} onRemove={() => set({ document: undefined })} /> : null}
+          {search.by ? <Chip label={`By ${search.by}`} onRemove={() => set({ by: undefined })} /> : null}
+          {filtered ? (
+            <Button look="ghost" onClick={() => void navigate({ from: "/w/$workspace/runs", search: {}, replace: true })}>
+              Clear
+            </Button>
+          ) : null}
+        </div>
+      }
+    >
+      <Card>
+        {isPending ? (
+          <LoadingRows />
+        ) : error && runs.length === 0 ? (
+          <Failed error={error} retry={() => void refetch()} />
+        ) : runs.length === 0 ? (
+          filtered ? (
+            <Empty icon={<History />} title="No such runs">No run fits these conditions.</Empty>
+          ) : (
+            <Empty icon={<History />} title="No runs yet" action={<Link to="/w/$workspace/documents" params={{ workspace }} className="font-medium text-accent underline underline-offset-2">Go to the documents</Link>}>
+              Upload a spreadsheet and run a config on it. What happens shows up here, live.
+            </Empty>
+          )
+        ) : (
+          <div className="thin-scroll overflow-x-auto">
+            <Table>
+              <thead>
+                <tr>
+                  <Th>Status</Th>
+                  <Th className="w-2/5">Document</Th>
+                  <Th>Config</Th>
+                  <Th>Result</Th>
+                  <Th className="text-right">Duration</Th>
+                  <Th className="text-right">Started</Th>
+                </tr>
+              </thead>
+              <tbody>
+                {runs.map((run) => (
+                  <RunRow key={run.id} run={run} workspace={workspace} config={configs?.data.find(({ id }) => id === run.config_id)?.name} onBy={(by) => set({ by })} />
+                ))}
+              </tbody>
+            </Table>
+          </div>
+        )}
+      </Card>
+      {hasNextPage ? (
+        <Button className="self-center" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+          {isFetchingNextPage ? "Loading …" : "Older runs"}
+        </Button>
+      ) : null}
+    </Page>
+  );
+}
+
+function RunRow({ run, workspace, config, onBy }: { run: Run; workspace: string; config: string | undefined; onBy: (by: string) => void }) {
+  const names = run.input_documents.map(({ name }) => name);
+  return (
+    <Tr>
+      <Td>
+        <Status status={run.status} />
+      </Td>
+      <Td className="max-w-0">
+        <Link to="/w/$workspace/runs/$run" params={{ workspace, run: run.id }} className="block truncate font-medium hover:underline" title={names.join(", ")}>
+          {names.join(", ") || "Validation only"}
+        </Link>
+        <button type="button" className="block max-w-full truncate text-xs text-faint hover:text-ink hover:underline" onClick={() => onBy(run.submitted_by.id)} aria-label={`Only runs by ${run.submitted_by.name ?? run.submitted_by.id}`}>
+          by {run.submitted_by.name ?? run.submitted_by.id}
+        </button>
+      </Td>
+      <Td className="max-w-40 truncate text-soft">{config ?? shortId(run.config_id)}</Td>
+      <Td className="max-w-72 truncate text-soft" title={run.error_message ?? run.summary ?? undefined}>
+        {run.status === "failed" ? <span className="text-bad">{run.error_message}</span> : (run.summary ?? run.error_message)}
+      </Td>
+      <Td className="num text-right whitespace-nowrap text-soft">
+        <RunDuration run={run} />
+      </Td>
+      <Td className="num text-right whitespace-nowrap text-soft" title={moment(run.created)}>
+        {ago(run.created)}
+      </Td>
+    </Tr>
+  );
+}
+
+/** How long it took, or takes so far. */
+export function RunDuration({ run }: { run: Run }) {
+  const live = isLive(run.status) && run.started !== null;
+  const now = useNow(live);
+  if (run.started === null) return "–";
+  return duration((run.finished === null ? Math.max(now / 1000, run.started) : run.finished) * 1000 - run.started * 1000);
+}
+
+function Chip({ label, onRemove }: { label: string; onRemove: () => void }) {
+  return (
+    <button type="button" onClick={onRemove} aria-label={`Remove the condition: ${label}`} className="inline-flex h-8 items-center gap-1.5 rounded-md bg-accent-wash px-2.5 text-accent [&_svg]:size-3.5">
+      {label}
+      <X />
+    </button>
+  );
+}
