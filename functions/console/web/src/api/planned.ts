@@ -15,4 +15,25 @@ export interface PlannedPaths {
   "/documents/{document_id}/sheets": Get<{ document_id: string }, never, List<{ name: string; active?: boolean }>>;
   "/runs/{run_id}/cancel": Post<{ run_id: string }, never, S["Run"]>;
   "/runs/{run_id}/retry": Post<{ run_id: string }, { build?: "same" | "current" }, S["Run"]>;
+  "/workspaces/{workspace_id}/configs/{config_id}/files": Get<{ workspace_id: string; config_id: string }, never, { fileset_hash: string; files: { path: string; byte_size: number; etag: string }[] }>;
+  "/workspaces/{workspace_id}/configs/{config_id}/file-moves": Post<{ workspace_id: string; config_id: string }, { from: string; to: string }, { path: string; byte_size: number; etag: string }>;
+  "/workspaces/{workspace_id}/configs/{config_id}/validate": Post<{ workspace_id: string; config_id: string }, Record<string, never>, { data: { path: string; line?: number | null; code: string; message: string; severity: string }[] }>;
+  "/workspaces/{workspace_id}/api-keys": Get<{ workspace_id: string }, { limit?: number; cursor?: string }, List<S["ApiKey"]>>;
+  "/workspaces/{workspace_id}/api-keys/{key_id}": Delete<{ workspace_id: string; key_id: string }>;
+  "/workspaces/{workspace_id}/members": Get<{ workspace_id: string }, { limit?: number; cursor?: string }, List<Member>>;
+  "/workspaces/{workspace_id}/members/{subject}": Delete<{ workspace_id: string; subject: string }> & { put: { parameters: { path: { workspace_id: string; subject: string }; query?: never; header?: never; cookie?: never }; requestBody: { content: { "application/json": { role: S["Role"] } } } } & Answer<Member> };
+  "/system/safe-mode": { get: { parameters: { query?: never; path?: never; header?: never; cookie?: never }; requestBody?: never } & Answer<SafeMode> } & { put: { parameters: { query?: never; path?: never; header?: never; cookie?: never }; requestBody: { content: { "application/json": { enabled: boolean; detail: string | null } } } } & Answer<SafeMode> };
+  "/meta": { get: { parameters: { query?: never; path?: never; header?: never; cookie?: never }; requestBody?: never } & Answer<Record<string, unknown>> };
+}
+
+export interface Member {
+  subject: string;
+  role: S["Role"];
+  created: number;
+}
+
+export interface SafeMode {
+  enabled: boolean;
+  detail: string | null;
+  locked?: boolean;
 }

@@ -95,6 +95,42 @@ export const runsQuery = (workspace: string, filters: RunFilters) =>
     refetchInterval: (query) => (query.state.data?.pages.some((page) => page.data.some((run) => isLive(run.status))) ? 2_000 : 10_000),
   });
 
+export interface DocumentFilters {
+  q?: string;
+  status?: string;
+  sha256?: string;
+}
+
+export const documentsQuery = (workspace: string, filters: DocumentFilters) =>
+  infiniteQueryOptions({
+    queryKey: ["documents", workspace, filters],
+    initialPageParam: undefined as string | undefined,
+    queryFn: async ({ pageParam, signal }) =>
+      (await data(
+        api.GET("/workspaces/{workspace_id}/documents", {
+          params: { path: { workspace_id: workspace }, query: { ...filters, limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      )) as Page<Document>,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+
+/** The newest runs of a workspace, to tell what became of its documents. */
+export const latestRunsQuery = (workspace: string) =>
+  queryOptions({
+    queryKey: ["runs", workspace, "latest"],
+    queryFn: async ({ signal }) =>
+      (await data(api.GET("/workspaces/{workspace_id}/runs", { params: { path: { workspace_id: workspace }, query: { limit: 200 } }, signal }))) as Page<Run>,
+    refetchInterval: (query) => (query.state.data?.data.some((run) => isLive(run.status)) ? 2_000 : 15_000),
+  });
+
+export const sheetsQuery = (document: string) =>
+  queryOptions({
+    queryKey: ["document", document, "sheets"],
+    queryFn: ({ signal }) => data(api.GET("/documents/{document_id}/sheets", { params: { path: { document_id: document } }, signal })),
+    staleTime: Infinity,
+  });
+
 export const runQuery = (run: string) =>
   queryOptions({
     queryKey: ["run", run],

@@ -38,7 +38,7 @@ export default function Palette({ workspace, onClose }: { workspace: string; onC
               {configs?.data.length ? (
                 <Group title="Configs">
                   {configs.data.map((config) => (
-                    <Item key={config.id} value={`config ${config.name} ${config.id}`} icon={<Blocks />} onSelect={then(() => navigate({ to: "/w/$workspace/configs", params: { workspace } }))}>
+                    <Item key={config.id} value={`config ${config.name} ${config.id}`} icon={<Blocks />} onSelect={then(() => navigate({ to: "/w/$workspace/configs/$config", params: { workspace, config: config.id } }))}>
                       {config.name}
                     </Item>
                   ))}

@@ -93,6 +93,12 @@ export const configsRoute = createRoute({
   component: lazyRouteComponent(() => import("@/screens/configs/configs"), "ConfigsScreen"),
 });
 
+export const workbenchRoute = createRoute({
+  getParentRoute: () => workspaceRoute,
+  path: "/configs/$config",
+  component: lazyRouteComponent(() => import("@/screens/workbench/workbench"), "WorkbenchScreen"),
+});
+
 export const settingsRoute = createRoute({
   getParentRoute: () => workspaceRoute,
   path: "/settings",
@@ -102,7 +108,7 @@ export const settingsRoute = createRoute({
 const tree = root.addChildren([
   signInRoute,
   startRoute,
-  workspaceRoute.addChildren([workspaceIndex, documentsRoute, runsRoute, runRoute, configsRoute, settingsRoute]),
+  workspaceRoute.addChildren([workspaceIndex, documentsRoute, runsRoute, runRoute, configsRoute, workbenchRoute, settingsRoute]),
 ]);
 
 export const router = createRouter({

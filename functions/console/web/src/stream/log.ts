@@ -40,10 +40,10 @@ export interface Span {
 }
 
 export class Log {
-  readonly lines: Line[] = [];
+  lines: Line[] = [];
   /** The events as they came, one line of NDJSON each. */
-  readonly raw: string[] = [];
-  readonly stages: Stage[] = [];
+  raw: string[] = [];
+  stages: Stage[] = [];
   readonly spans: Span[] = [];
   connection: Connection = { state: "connecting" };
   /** Id of the last event. */
@@ -52,6 +52,8 @@ export class Log {
   widest = 0;
   /** Changes with everything that is shown. */
   version = 0;
+  /** Changes when lines went away: places in `lines` mean something else then. */
+  generation = 0;
 
   readonly #listeners = new Set<() => void>();
   #notice: ReturnType<typeof setTimeout> | undefined;
@@ -64,12 +66,12 @@ export class Log {
       this.#lines(event);
     }
     for (const line of lines) this.raw.push(line);
-    this.#changed();
+    this.changed();
   }
 
   connected(connection: Connection): void {
     this.connection = connection;
-    this.#changed();
+    this.changed();
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -80,7 +82,7 @@ export class Log {
   snapshot = (): number => this.version;
 
   /** Tells listeners, at most thirty times a second. */
-  #changed(): void {
+  protected changed(): void {
     this.#notice ??= setTimeout(() => {
       this.#notice = undefined;
       this.version += 1;

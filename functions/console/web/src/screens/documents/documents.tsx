@@ -1,5 +1,302 @@
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { type ColumnDef, type RowSelectionState, flexRender, getCoreRowModel, useReactTable } from "@tanstack/react-table";
+import { Download as DownloadIcon, FileSpreadsheet, Play, Search, Trash2, UploadCloud } from "lucide-react";
+import { type DragEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { api, data } from "@/api/client";
+import { Problem } from "@/api/problem";
+import { type Document, type Download, type Run, documentsQuery, latestRunsQuery, save } from "@/api/queries";
+import { useSafeMode } from "@/app/safe-mode";
+import { cn } from "@/lib/cn";
+import { ago, bytes, count, moment } from "@/lib/format";
+import { Button, IconButton } from "@/ui/button";
+import { Confirm } from "@/ui/dialog";
+import { Input, Select } from "@/ui/form";
 import { Page } from "@/ui/page";
+import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
+import { Status } from "@/ui/status";
+import { Card, Table, Td, Th, Tr } from "@/ui/table";
+import { failed, said } from "@/ui/toast";
+import { RunDialog } from "./run-dialog";
+import { UploadList } from "./upload-list";
+import { upload, useUploads } from "./uploads";
+
+const ACCEPTED = ".xlsx,.xlsm,.xlsb,.xls,.ods,.csv,.tsv,.txt";
 
 export function DocumentsScreen() {
-  return <Page title="Documents">{null}</Page>;
+  const { workspace } = useParams({ from: "/w/$workspace" });
+  const search = useSearch({ from: "/w/$workspace/documents" });
+  const navigate = useNavigate();
+  const [typed, setTyped] = useState(search.q ?? "");
+  const q = useDeferredValue(typed.trim());
+  const filters = useMemo(() => ({ ...(search.q ? { q: search.q } : {}), ...(search.status ? { status: search.status } : {}) }), [search]);
+  const documents = useInfiniteQuery(documentsQuery(workspace, filters));
+  const runs = useQuery(latestRunsQuery(workspace));
+  const uploads = useUploads(workspace);
+  const [selection, setSelection] = useState<RowSelectionState>({});
+  const [running, setRunning] = useState<Document[]>([]);
+  const [deleting, setDeleting] = useState<Document[]>([]);
+  const [dragging, setDragging] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const safeMode = useSafeMode();
+
+  // The address follows what is typed, when typing pauses.
+  useEffect(() => {
+    const timer = setTimeout(() => void navigate({ from: "/w/$workspace/documents", search: (before) => ({ ...before, q: q || undefined }), replace: true }), 200);
+    return () => clearTimeout(timer);
+  }, [q, navigate]);
+
+  const rows = useMemo(() => documents.data?.pages.flatMap((page) => page.data) ?? [], [documents.data]);
+  const lastRuns = useMemo(() => {
+    const last = new Map<string, Run>();
+    for (const run of runs.data?.data ?? []) for (const { document_id } of run.input_documents) if (!last.has(document_id)) last.set(document_id, run);
+    return last;
+  }, [runs.data]);
+
+  const columns = useMemo<ColumnDef<Document>[]>(
+    () => [
+      {
+        id: "select",
+        header: ({ table }) => <input type="checkbox" aria-label="Select all" className="size-4 accent-(--accent)" checked={table.getIsAllRowsSelected()} onChange={table.getToggleAllRowsSelectedHandler()} />,
+        cell: ({ row }) => <input type="checkbox" aria-label={`Select ${row.original.name}`} className="size-4 accent-(--accent)" checked={row.getIsSelected()} onChange={row.getToggleSelectedHandler()} />,
+        meta: { className: "w-10" },
+      },
+      {
+        id: "name",
+        header: "Name",
+        cell: ({ row: { original } }) => (
+          <div className="min-w-0">
+            <span className="block truncate font-medium" title={original.name}>{original.name}</span>
+            <span className="block truncate text-xs text-faint">by {original.uploader.name ?? original.uploader.id}</span>
+          </div>
+        ),
+        meta: { className: "w-2/5 max-w-0" },
+      },
+      { id: "run", header: "Last run", cell: ({ row: { original } }) => <LastRun run={lastRuns.get(original.id)} document={original} workspace={workspace} /> },
+      { id: "size", header: "Size", cell: ({ row: { original } }) => bytes(original.byte_size), meta: { className: "text-right num text-soft whitespace-nowrap" } },
+      { id: "created", header: "Uploaded", cell: ({ row: { original } }) => <span title={moment(original.created)}>{ago(original.created)}</span>, meta: { className: "text-right num text-soft whitespace-nowrap" } },
+      {
+        id: "actions",
+        header: () => <span className="sr-only">Actions</span>,
+        cell: ({ row: { original } }) => (
+          <div className="flex justify-end gap-0.5">
+            {original.status === "ready" ? (
+              <Button size="small" onClick={() => setRunning([original])} blocked={safeMode && `Safe mode: ${safeMode}`} aria-label={`Run ${original.name}`}>
+                <Play />
+                Run
+              </Button>
+            ) : null}
+            {original.status === "ready" ? <DownloadButton document={original} /> : null}
+            <IconButton label={`Delete ${original.name}`} onClick={() => setDeleting([original])}><Trash2 /></IconButton>
+          </div>
+        ),
+        meta: { className: "w-40" },
+      },
+    ],
+    [lastRuns, workspace, safeMode],
+  );
+  const table = useReactTable({ data: rows, columns, getCoreRowModel: getCoreRowModel(), getRowId: ({ id }) => id, state: { rowSelection: selection }, onRowSelectionChange: setSelection });
+  const selected = table.getSelectedRowModel().rows.map(({ original }) => original);
+  const filtered = Boolean(search.q ?? search.status);
+
+  const drop = (event: DragEvent) => {
+    event.preventDefault();
+    setDragging(false);
+    upload(workspace, event.dataTransfer.files);
+  };
+
+  return (
+    <div
+      className="min-h-full"
+      onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes("Files")) return;
+        event.preventDefault();
+        setDragging(true);
+      }}
+      onDragLeave={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setDragging(false);
+      }}
+      onDrop={drop}
+    >
+      {dragging ? (
+        <div className="pointer-events-none fixed inset-4 z-30 flex items-center justify-center rounded-2xl border-2 border-dashed border-accent bg-accent-wash/90 text-lg font-medium text-accent">Drop spreadsheets to upload them</div>
+      ) : null}
+      <Page
+        title="Documents"
+        actions={
+          <>
+            <input
+              ref={input}
+              type="file"
+              multiple
+              accept={ACCEPTED}
+              className="sr-only"
+              tabIndex={-1}
+              aria-label="Files to upload"
+              onChange={(event) => {
+                upload(workspace, event.target.files ?? []);
+                event.target.value = "";
+              }}
+            />
+            <Button look="primary" onClick={() => input.current?.click()}>
+              <UploadCloud />
+              Upload
+            </Button>
+          </>
+        }
+        below={
+          <div className="flex flex-wrap items-center gap-2">
+            <div className="relative w-64">
+              <Search aria-hidden className="absolute top-2 left-2.5 size-4 text-faint" />
+              <Input type="search" aria-label="Search by name" placeholder="Search by name …" className="pl-8" value={typed} onChange={(event) => setTyped(event.target.value)} />
+            </div>
+            <Select
+              aria-label="Status"
+              className="w-36"
+              value={search.status ?? ""}
+              onChange={(event) => void navigate({ from: "/w/$workspace/documents", search: (before) => ({ ...before, status: event.target.value || undefined }), replace: true })}
+            >
+              <option value="">Any status</option>
+              <option value="ready">Ready</option>
+              <option value="pending">Not uploaded</option>
+            </Select>
+            {selected.length > 0 ? (
+              <div className="ml-auto flex items-center gap-2" role="status">
+                <span className="text-soft">{selected.length} selected</span>
+                <Button onClick={() => setRunning(selected.filter(({ status }) => status === "ready"))} blocked={safeMode && `Safe mode: ${safeMode}`}>
+                  <Play />
+                  Run
+                </Button>
+                <Button look="danger" onClick={() => setDeleting(selected)}>
+                  <Trash2 />
+                  Delete
+                </Button>
+              </div>
+            ) : null}
+          </div>
+        }
+      >
+        <UploadList uploads={uploads} />
+        <Card>
+          {documents.isPending ? (
+            <LoadingRows />
+          ) : documents.error && rows.length === 0 ? (
+            <Failed error={documents.error} retry={() => void documents.refetch()} />
+          ) : rows.length === 0 ? (
+            filtered ? (
+              <Empty icon={<FileSpreadsheet />} title="No such documents">No document fits what you look for.</Empty>
+            ) : (
+              <Empty
+                icon={<FileSpreadsheet />}
+                title="Bring a messy spreadsheet"
+                action={<Button onClick={() => input.current?.click()}>Choose files</Button>}
+              >
+                Drop Excel or CSV files anywhere on this page. Then run a config on them and see what its rules make of every column.
+              </Empty>
+            )
+          ) : (
+            <div className="thin-scroll overflow-x-auto">
+              <Table>
+                <thead>
+                  {table.getHeaderGroups().map((group) => (
+                    <tr key={group.id}>
+                      {group.headers.map((header) => (
+                        <Th key={header.id} className={cn((header.column.columnDef.meta as Meta | undefined)?.className)}>
+                          {flexRender(header.column.columnDef.header, header.getContext())}
+                        </Th>
+                      ))}
+                    </tr>
+                  ))}
+                </thead>
+                <tbody>
+                  {table.getRowModel().rows.map((row) => (
+                    <Tr key={row.id} data-selected={row.getIsSelected()} className="data-[selected=true]:[&>td]:bg-accent-wash/50">
+                      {row.getVisibleCells().map((cell) => (
+                        <Td key={cell.id} className={cn((cell.column.columnDef.meta as Meta | undefined)?.className)}>
+                          {flexRender(cell.column.columnDef.cell, cell.getContext())}
+                        </Td>
+                      ))}
+                    </Tr>
+                  ))}
+                </tbody>
+              </Table>
+            </div>
+          )}
+        </Card>
+        {documents.hasNextPage ? (
+          <Button className="self-center" disabled={documents.isFetchingNextPage} onClick={() => void documents.fetchNextPage()}>
+            {documents.isFetchingNextPage ? "Loading …" : "Older documents"}
+          </Button>
+        ) : null}
+      </Page>
+      {running.length > 0 ? <RunDialog documents={running} onClose={() => setRunning([])} /> : null}
+      <DeleteDialog documents={deleting} workspace={workspace} onClose={() => setDeleting([])} onDeleted={() => setSelection({})} />
+    </div>
+  );
+}
+
+interface Meta {
+  className?: string;
+}
+
+function LastRun({ run, document, workspace }: { run: Run | undefined; document: Document; workspace: string }) {
+  if (document.status !== "ready") return <Status status={document.status} />;
+  if (!run) return <span className="text-faint">–</span>;
+  return (
+    <Link to="/w/$workspace/runs/$run" params={{ workspace, run: run.id }} className="inline-flex items-center gap-2 rounded-full hover:underline">
+      <Status status={run.status} />
+      <span className="num text-xs whitespace-nowrap text-faint">{ago(run.created)}</span>
+    </Link>
+  );
+}
+
+function DownloadButton({ document }: { document: Document }) {
+  const download = useMutation({
+    mutationFn: async () => (await data(api.GET("/documents/{document_id}/download", { params: { path: { document_id: document.id } }, headers: { Accept: "application/json" } }))) as Download,
+    onSuccess: save,
+    onError: (error) => failed(error),
+  });
+  return (
+    <IconButton label={`Download ${document.name}`} disabled={download.isPending} onClick={() => download.mutate()}>
+      <DownloadIcon />
+    </IconButton>
+  );
+}
+
+function DeleteDialog({ documents, workspace, onClose, onDeleted }: { documents: Document[]; workspace: string; onClose: () => void; onDeleted: () => void }) {
+  const client = useQueryClient();
+  const remove = useMutation({
+    mutationFn: async () => {
+      const results = await Promise.allSettled(documents.map(({ id }) => data(api.DELETE("/documents/{document_id}", { params: { path: { document_id: id } } }))));
+      const refused = results.filter((result) => result.status === "rejected");
+      if (refused.length > 0) {
+        const problem = Problem.from(refused[0]!.reason);
+        throw documents.length === 1 ? problem : new Problem(problem.status, problem.code, `${refused.length} of ${documents.length} could not be deleted. ${problem.message}`, problem.requestId);
+      }
+    },
+    onSuccess: () => {
+      said(`${count(documents.length, "document")} deleted`);
+      onDeleted();
+      onClose();
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: ["documents", workspace] }),
+  });
+  return (
+    <Confirm
+      open={documents.length > 0}
+      onOpenChange={(open) => {
+        if (!open) {
+          remove.reset();
+          onClose();
+        }
+      }}
+      title={documents.length === 1 ? `Delete ${documents[0]?.name}?` : `Delete ${count(documents.length, "document")}?`}
+      description="The file is removed for good. Runs of it keep their results."
+      action="Delete"
+      busy={remove.isPending}
+      onConfirm={() => remove.mutate()}
+    >
+      <Refusal error={remove.error} />
+    </Confirm>
+  );
 }

@@ -1,5 +1,85 @@
+import { useQuery } from "@tanstack/react-query";
+import { useLocation, useParams } from "@tanstack/react-router";
+import { type ReactNode, useEffect } from "react";
+import { healthQuery, workspacesQuery } from "@/api/queries";
+import { moment } from "@/lib/format";
 import { Page } from "@/ui/page";
+import { Failed, LoadingRows } from "@/ui/states";
+import { Badge } from "@/ui/status";
+import { Card } from "@/ui/table";
+import { Keys } from "./keys";
+import { Members } from "./members";
+import { SafeModeSection } from "./safe-mode";
 
 export function SettingsScreen() {
-  return <Page title="Settings">{null}</Page>;
+  const { workspace } = useParams({ from: "/w/$workspace" });
+  const { hash } = useLocation();
+  useEffect(() => document.getElementById(hash)?.scrollIntoView({ block: "start" }), [hash]);
+  return (
+    <Page title="Settings" className="max-w-4xl gap-8">
+      <WorkspaceSection workspace={workspace} />
+      <Keys workspace={workspace} />
+      <Members workspace={workspace} />
+      <SafeModeSection />
+      <HealthSection />
+    </Page>
+  );
+}
+
+export function Section({ id, title, note, action, children }: { id: string; title: string; note?: ReactNode; action?: ReactNode; children: ReactNode }) {
+  return (
+    <section id={id} aria-labelledby={`${id}-title`} className="scroll-mt-4">
+      <div className="mb-2.5 flex items-end gap-3">
+        <div className="mr-auto">
+          <h2 id={`${id}-title`} className="font-semibold">{title}</h2>
+          {note ? <p className="text-soft">{note}</p> : null}
+        </div>
+        {action}
+      </div>
+      {children}
+    </section>
+  );
+}
+
+/** Names and what they are. */
+export function Facts({ facts }: { facts: [string, ReactNode][] }) {
+  return (
+    <dl className="divide-y divide-line">
+      {facts.map(([name, value]) => (
+        <div key={name} className="flex min-h-10 items-center gap-4 px-4 py-2">
+          <dt className="w-40 shrink-0 text-soft">{name}</dt>
+          <dd className="min-w-0 break-words">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function WorkspaceSection({ workspace }: { workspace: string }) {
+  const { data, error, isPending, refetch } = useQuery(workspacesQuery);
+  const found = data?.data.find(({ id }) => id === workspace);
+  return (
+    <Section id="workspace" title="Workspace">
+      <Card>
+        {isPending ? <LoadingRows rows={2} /> : error ? <Failed error={error} retry={() => void refetch()} /> : found ? (
+          <Facts facts={[["Name", found.name], ["Slug", <code key="slug" className="font-mono text-xs">{found.slug}</code>], ["Id", <code key="id" className="font-mono text-xs">{found.id}</code>], ["Created", moment(found.created)]]} />
+        ) : null}
+      </Card>
+    </Section>
+  );
+}
+
+const TONES = { available: "good", degraded: "warn", unavailable: "bad" } as const;
+
+function HealthSection() {
+  const { data, error, isPending, refetch, dataUpdatedAt } = useQuery(healthQuery);
+  return (
+    <Section id="health" title="Health" note={dataUpdatedAt ? `Asked at ${moment(dataUpdatedAt / 1000)}` : undefined}>
+      <Card>
+        {isPending ? <LoadingRows rows={5} /> : error ? <Failed error={error} retry={() => void refetch()} /> : (
+          <Facts facts={data.components.map((component) => [component.name, <span key="status" className="flex flex-wrap items-center gap-2"><Badge tone={TONES[component.status]}>{component.status}</Badge><span className="text-soft">{component.detail}</span></span>])} />
+        )}
+      </Card>
+    </Section>
+  );
 }

@@ -41,7 +41,7 @@ export function Terminal({ log, name, className, toolbar }: { log: Log; name: st
   const box = useRef<HTMLDivElement>(null);
   const [window_, setWindow] = useState({ top: 0, height: 600 });
 
-  const view = useMemo(() => new View(log, { levels, streams, folded, search }), [log, levels, streams, folded, search]).update();
+  const view = useMemo(() => new View(log, { levels, streams, folded, search }), [log, log.generation, levels, streams, folded, search]).update();
   const count = raw ? log.raw.length : view.entries.length;
 
   const onScroll = useCallback(() => {

@@ -1,0 +1,161 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Copy, KeyRound, Plus } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { type Schemas, api, data } from "@/api/client";
+import { ago, day } from "@/lib/format";
+import { Button, IconButton } from "@/ui/button";
+import { Confirm, Dialog } from "@/ui/dialog";
+import { Field, Input, Select } from "@/ui/form";
+import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
+import { Badge } from "@/ui/status";
+import { Card, Table, Td, Th, Tr } from "@/ui/table";
+import { said } from "@/ui/toast";
+import { Section } from "./settings";
+
+type ApiKey = Schemas["ApiKey"];
+
+export const ROLES: [Schemas["Role"], string][] = [
+  ["viewer", "Viewer: reads everything"],
+  ["operator", "Operator: also documents and runs"],
+  ["editor", "Editor: also configs and builds"],
+  ["admin", "Admin: also keys, members and the workspace"],
+];
+
+export function Keys({ workspace }: { workspace: string }) {
+  const keys = useQuery({
+    queryKey: ["keys", workspace],
+    queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/api-keys", { params: { path: { workspace_id: workspace }, query: { limit: 200 } }, signal })),
+  });
+  const [creating, setCreating] = useState(false);
+  const [revoking, setRevoking] = useState<ApiKey>();
+  return (
+    <Section
+      id="keys"
+      title="API keys"
+      note="For programs, and for people without single sign-on."
+      action={
+        <Button onClick={() => setCreating(true)}>
+          <Plus />
+          New key
+        </Button>
+      }
+    >
+      <Card>
+        {keys.isPending ? <LoadingRows rows={2} /> : keys.error ? <Failed error={keys.error} retry={() => void keys.refetch()} /> : keys.data.data.length === 0 ? (
+          <Empty icon={<KeyRound />} title="No keys in this workspace">Make one for each program that uses it.</Empty>
+        ) : (
+          <Table>
+            <thead>
+              <tr>
+                <Th className="w-2/5">Name</Th>
+                <Th>Role</Th>
+                <Th>Last used</Th>
+                <Th>Expires</Th>
+                <Th><span className="sr-only">Actions</span></Th>
+              </tr>
+            </thead>
+            <tbody>
+              {keys.data.data.map((key) => (
+                <Tr key={key.id}>
+                  <Td className="font-medium">{key.name}</Td>
+                  <Td>{key.role.replace("_", " ")}</Td>
+                  <Td className="num text-soft">{key.last_used === null ? "never" : ago(key.last_used)}</Td>
+                  <Td className="num text-soft">{key.revoked !== null ? <Badge tone="bad">revoked</Badge> : key.expires === null ? "never" : key.expires * 1000 < Date.now() ? <Badge tone="warn">expired</Badge> : day(key.expires)}</Td>
+                  <Td className="text-right">
+                    {key.revoked === null ? <Button size="small" look="danger" onClick={() => setRevoking(key)} aria-label={`Revoke ${key.name}`}>Revoke</Button> : null}
+                  </Td>
+                </Tr>
+              ))}
+            </tbody>
+          </Table>
+        )}
+      </Card>
+      {creating ? <CreateKey workspace={workspace} onClose={() => setCreating(false)} /> : null}
+      <RevokeKey workspace={workspace} apiKey={revoking} onClose={() => setRevoking(undefined)} />
+    </Section>
+  );
+}
+
+const LIVES: [string, number | null][] = [["30 days", 30], ["90 days", 90], ["1 year", 365], ["Never", null]];
+
+function CreateKey({ workspace, onClose }: { workspace: string; onClose: () => void }) {
+  const client = useQueryClient();
+  const [name, setName] = useState("");
+  const [role, setRole] = useState<Schemas["Role"]>("operator");
+  const [life, setLife] = useState(1);
+  const create = useMutation({
+    mutationFn: () => {
+      const days = LIVES[life]?.[1];
+      const expires = days ? Math.floor(Date.now() / 1000) + days * 86_400 : null;
+      return data(api.POST("/workspaces/{workspace_id}/api-keys", { params: { path: { workspace_id: workspace } }, body: { name: name.trim(), role, ...(expires ? { expires } : {}) } }));
+    },
+    onSuccess: () => client.invalidateQueries({ queryKey: ["keys", workspace] }),
+  });
+  if (create.data) {
+    const { secret } = create.data;
+    return (
+      <Dialog open onOpenChange={(open) => !open && onClose()} title={`Key “${create.data.name}”`} description="Copy it now: it is shown this once and stored nowhere." footer={<Button look="primary" onClick={onClose}>Done</Button>}>
+        <div className="flex items-center gap-2 rounded-md border border-line bg-sunken p-2.5">
+          <code className="min-w-0 flex-1 font-mono text-xs break-all">{secret}</code>
+          <IconButton label="Copy the key" onClick={() => void navigator.clipboard.writeText(secret).then(() => said("Copied"))}><Copy /></IconButton>
+        </div>
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog
+      open
+      onOpenChange={(open) => !open && onClose()}
+      title="New API key"
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" form="create-key" look="primary" disabled={create.isPending || !name.trim()}>Create</Button>
+        </>
+      }
+    >
+      <form
+        id="create-key"
+        className="flex flex-col gap-4"
+        onSubmit={(event: FormEvent) => {
+          event.preventDefault();
+          create.mutate();
+        }}
+      >
+        <Field label="Name" note="What will use it.">{(ids) => <Input {...ids} autoFocus value={name} onChange={(event) => setName(event.target.value)} placeholder="Nightly import" />}</Field>
+        <Field label="Role">
+          {(ids) => (
+            <Select {...ids} value={role} onChange={(event) => setRole(event.target.value as Schemas["Role"])}>
+              {ROLES.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
+            </Select>
+          )}
+        </Field>
+        <Field label="Expires after">
+          {(ids) => (
+            <Select {...ids} value={life} onChange={(event) => setLife(Number(event.target.value))}>
+              {LIVES.map(([label], index) => <option key={label} value={index}>{label}</option>)}
+            </Select>
+          )}
+        </Field>
+        <Refusal error={create.error} />
+      </form>
+    </Dialog>
+  );
+}
+
+function RevokeKey({ workspace, apiKey, onClose }: { workspace: string; apiKey: ApiKey | undefined; onClose: () => void }) {
+  const client = useQueryClient();
+  const revoke = useMutation({
+    mutationFn: (id: string) => data(api.DELETE("/workspaces/{workspace_id}/api-keys/{key_id}", { params: { path: { workspace_id: workspace, key_id: id } } })),
+    onSuccess: () => {
+      said("The key is revoked");
+      void client.invalidateQueries({ queryKey: ["keys", workspace] });
+      onClose();
+    },
+  });
+  return (
+    <Confirm open={apiKey !== undefined} onOpenChange={(open) => !open && onClose()} title={`Revoke “${apiKey?.name}”?`} description="What uses it stops working at once. This can't be undone." action="Revoke" busy={revoke.isPending} onConfirm={() => apiKey && revoke.mutate(apiKey.id)}>
+      <Refusal error={revoke.error} />
+    </Confirm>
+  );
+}

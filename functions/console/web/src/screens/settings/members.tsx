@@ -1,0 +1,123 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Plus, Trash2, Users } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { type Schemas, api, data } from "@/api/client";
+import { Button, IconButton } from "@/ui/button";
+import { Dialog } from "@/ui/dialog";
+import { Field, Input, Select } from "@/ui/form";
+import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
+import { Card, Table, Td, Th, Tr } from "@/ui/table";
+import { failed, said } from "@/ui/toast";
+import { ROLES } from "./keys";
+import { Section } from "./settings";
+
+export function Members({ workspace }: { workspace: string }) {
+  const client = useQueryClient();
+  const members = useQuery({
+    queryKey: ["members", workspace],
+    queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/members", { params: { path: { workspace_id: workspace }, query: { limit: 200 } }, signal })),
+  });
+  const [adding, setAdding] = useState(false);
+  const refresh = () => client.invalidateQueries({ queryKey: ["members", workspace] });
+  const put = useMutation({ mutationFn: ({ subject, role }: { subject: string; role: Schemas["Role"] }) => putMember(workspace, subject, role), onSuccess: refresh, onError: (error) => failed(error) });
+  const remove = useMutation({
+    mutationFn: (subject: string) => data(api.DELETE("/workspaces/{workspace_id}/members/{subject}", { params: { path: { workspace_id: workspace, subject } } })),
+    onSuccess: () => {
+      said("Removed");
+      void refresh();
+    },
+    onError: (error) => failed(error),
+  });
+  return (
+    <Section
+      id="members"
+      title="Members"
+      note="People who sign in through your identity provider."
+      action={
+        <Button onClick={() => setAdding(true)}>
+          <Plus />
+          Add
+        </Button>
+      }
+    >
+      <Card>
+        {members.isPending ? <LoadingRows rows={2} /> : members.error ? <Failed error={members.error} retry={() => void members.refetch()} /> : members.data.data.length === 0 ? (
+          <Empty icon={<Users />} title="No members">Keys work without members. Members need single sign-on.</Empty>
+        ) : (
+          <Table>
+            <thead>
+              <tr>
+                <Th className="w-1/2">Subject</Th>
+                <Th>Role</Th>
+                <Th><span className="sr-only">Actions</span></Th>
+              </tr>
+            </thead>
+            <tbody>
+              {members.data.data.map(({ subject, role }) => (
+                <Tr key={subject}>
+                  <Td className="font-mono text-xs break-all">{subject}</Td>
+                  <Td>
+                    <Select aria-label={`Role of ${subject}`} className="w-72" value={role} onChange={(event) => put.mutate({ subject, role: event.target.value as Schemas["Role"] })}>
+                      {ROLES.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
+                    </Select>
+                  </Td>
+                  <Td className="text-right"><IconButton label={`Remove ${subject}`} onClick={() => remove.mutate(subject)}><Trash2 /></IconButton></Td>
+                </Tr>
+              ))}
+            </tbody>
+          </Table>
+        )}
+      </Card>
+      {adding ? <AddMember workspace={workspace} onClose={() => setAdding(false)} /> : null}
+    </Section>
+  );
+}
+
+function putMember(workspace: string, subject: string, role: Schemas["Role"]) {
+  return data(api.PUT("/workspaces/{workspace_id}/members/{subject}", { params: { path: { workspace_id: workspace, subject } }, body: { role } }));
+}
+
+function AddMember({ workspace, onClose }: { workspace: string; onClose: () => void }) {
+  const client = useQueryClient();
+  const [subject, setSubject] = useState("");
+  const [role, setRole] = useState<Schemas["Role"]>("operator");
+  const add = useMutation({
+    mutationFn: () => putMember(workspace, subject.trim(), role),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: ["members", workspace] });
+      onClose();
+    },
+  });
+  return (
+    <Dialog
+      open
+      onOpenChange={(open) => !open && onClose()}
+      title="Add a member"
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" form="add-member" look="primary" disabled={add.isPending || !subject.trim()}>Add</Button>
+        </>
+      }
+    >
+      <form
+        id="add-member"
+        className="flex flex-col gap-4"
+        onSubmit={(event: FormEvent) => {
+          event.preventDefault();
+          add.mutate();
+        }}
+      >
+        <Field label="Subject" note="What the identity provider calls the person: the `sub` of its tokens.">{(ids) => <Input {...ids} autoFocus className="font-mono" value={subject} onChange={(event) => setSubject(event.target.value)} />}</Field>
+        <Field label="Role">
+          {(ids) => (
+            <Select {...ids} value={role} onChange={(event) => setRole(event.target.value as Schemas["Role"])}>
+              {ROLES.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
+            </Select>
+          )}
+        </Field>
+        <Refusal error={add.error} />
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,303 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, useBlocker, useParams } from "@tanstack/react-router";
+import { ArrowLeft, CircleAlert, FilePlus2, FlaskConical, Hammer, Info, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, X } from "lucide-react";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { type ConfigKey, deleteFile, listFiles, moveFile, writeFile } from "@/api/config-files";
+import { type Run, configQuery, queryClient } from "@/api/queries";
+import { useSafeMode } from "@/app/safe-mode";
+import { useStored } from "@/app/stored";
+import { cn } from "@/lib/cn";
+import { Button, IconButton } from "@/ui/button";
+import { pressed } from "@/ui/keys";
+import { Menu, MenuItem } from "@/ui/menu";
+import { useTitle } from "@/ui/page";
+import { Empty, Failed, LoadingRows } from "@/ui/states";
+import { Badge } from "@/ui/status";
+import { Tabs } from "@/ui/tabs";
+import { Terminal } from "@/ui/terminal/terminal";
+import { failed, said } from "@/ui/toast";
+import { ConflictDialog } from "./conflict-dialog";
+import { Editor, type Finding } from "./editor";
+import { Workfiles, useWorkfiles } from "./files";
+import { Journal } from "./journal";
+import { NameDialog } from "./name-dialog";
+import { Splitter } from "./split";
+import { TestPane } from "./test-pane";
+import { Tree } from "./tree";
+import { type Issue, build, testRun, validate } from "./work";
+
+export function WorkbenchScreen() {
+  const { workspace, config } = useParams({ from: "/w/$workspace/configs/$config" });
+  return <Workbench key={config} workspace={workspace} config={config} />;
+}
+
+const SEVERITY = { error: <CircleAlert className="text-bad" />, warning: <TriangleAlert className="text-warn" />, info: <Info className="text-info" /> };
+
+function Workbench({ workspace, config }: ConfigKey) {
+  const key = useMemo(() => ({ workspace, config }), [workspace, config]);
+  const { data: record, error: recordError } = useQuery(configQuery(workspace, config));
+  const listing = useQuery({ queryKey: ["configs", workspace, config, "files"], queryFn: ({ signal }) => listFiles(key, signal) });
+  const [work] = useState(() => new Workfiles(key));
+  const [journal] = useState(() => new Journal());
+  const files = useWorkfiles(work);
+  const [panel, setPanel] = useStored<"problems" | "terminal">("workbench.tab", "problems");
+  const [height, setHeight] = useStored("workbench.height", 220);
+  const [testWidth, setTestWidth] = useStored("workbench.test-width", 460);
+  const [testing, setTesting] = useStored("workbench.test-open", false);
+  const [issues, setIssues] = useState<Issue[]>();
+  const [busy, setBusy] = useState<"build" | "validate" | "test">();
+  const [goTo, setGoTo] = useState<{ line: number }>();
+  const [naming, setNaming] = useState<{ from: string | undefined }>();
+  const [run, setRun] = useState<Run>();
+  const safeMode = useSafeMode();
+  const stop = useRef<AbortController>(new AbortController());
+  const restored = useRef(false);
+  useTitle(record?.name ?? "Config");
+
+  useEffect(() => () => stop.current.abort(), []);
+  useEffect(() => {
+    if (!listing.data || restored.current) return;
+    restored.current = true;
+    void work.restore(listing.data.files.map(({ path }) => path));
+  }, [listing.data, work]);
+
+  // What is not saved is not lost by accident.
+  useBlocker({
+    shouldBlockFn: () => work.dirty.length > 0 && !window.confirm(`${work.dirty.map(({ path }) => path).join(", ")}: leave without saving?`),
+    enableBeforeUnload: () => work.dirty.length > 0,
+  });
+
+  const refresh = useCallback(() => queryClient.invalidateQueries({ queryKey: ["configs", workspace, config, "files"] }), [workspace, config]);
+  const active = files.get(files.active);
+
+  const save = useCallback(async () => {
+    try {
+      const saved = await work.saveAll();
+      void refresh();
+      return saved;
+    } catch (error) {
+      failed(error, "Not saved");
+      return false;
+    }
+  }, [work, refresh]);
+
+  const check = useCallback(async () => {
+    if (!(await save())) return;
+    setBusy("validate");
+    const found = await validate(key, journal);
+    setBusy(undefined);
+    if (found) setIssues(found);
+    setPanel(found ? "problems" : "terminal");
+  }, [save, key, journal, setPanel]);
+
+  const make = useCallback(
+    async (force: boolean) => {
+      if (safeMode || !(await save())) return;
+      setPanel("terminal");
+      setBusy("build");
+      stop.current = new AbortController();
+      const good = await build(key, journal, force, stop.current.signal);
+      setBusy(undefined);
+      if (good) said("The build is active");
+    },
+    [safeMode, save, key, journal, setPanel],
+  );
+
+  const test = useCallback(
+    async (document: string) => {
+      if (!(await save())) return;
+      setPanel("terminal");
+      setBusy("test");
+      stop.current = new AbortController();
+      await testRun(config, document, journal, stop.current.signal, setRun);
+      setBusy(undefined);
+    },
+    [save, config, journal, setPanel],
+  );
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const act = pressed(event, "mod+s") ? () => void save() : pressed(event, "mod+b") ? () => void make(false) : pressed(event, "mod+shift+b") ? () => void make(true) : undefined;
+      if (!act) return;
+      event.preventDefault();
+      act();
+    };
+    window.addEventListener("keydown", onKey, { capture: true });
+    return () => window.removeEventListener("keydown", onKey, { capture: true });
+  }, [save, make]);
+
+  const openAt = async (path: string, line?: number) => {
+    try {
+      await work.open(path);
+      if (line) setGoTo({ line });
+    } catch (error) {
+      failed(error, path);
+    }
+  };
+  const create = async (path: string) => {
+    await writeFile(key, path, "", undefined);
+    await refresh();
+    await work.open(path);
+  };
+  const rename = async (from: string, to: string) => {
+    if (!(await work.save(from))) return;
+    const moved = await moveFile(key, from, to);
+    work.renamed(from, to, moved.etag);
+    await refresh();
+  };
+  const remove = async (path: string) => {
+    const entry = listing.data?.files.find((file) => file.path === path);
+    if (!entry || !window.confirm(`Delete ${path} from the draft? Versions that hold it keep it.`)) return;
+    try {
+      await deleteFile(key, path, work.get(path)?.etag ?? entry.etag);
+      work.close(path);
+      await refresh();
+    } catch (error) {
+      failed(error, path);
+    }
+  };
+
+  const problems = useMemo(() => {
+    const counts = new Map<string, number>();
+    for (const { path } of issues ?? []) counts.set(path, (counts.get(path) ?? 0) + 1);
+    return counts;
+  }, [issues]);
+  const findings = useMemo<Finding[]>(() => (issues ?? []).filter(({ path }) => path === files.active), [issues, files.active]);
+
+  if (recordError) return <Failed error={recordError} className="h-full" what="This config can't be shown" />;
+  const dirty = files.dirty.map(({ path }) => path);
+
+  return (
+    <div className="flex h-full min-h-120 flex-col">
+      <header className="flex flex-wrap items-center gap-2 border-b border-line px-4 py-2">
+        <Link to="/w/$workspace/configs" params={{ workspace }} aria-label="All configs" className="-ml-1.5 flex size-8 items-center justify-center rounded-md text-soft hover:bg-ink/6 hover:text-ink [&_svg]:size-4">
+          <ArrowLeft />
+        </Link>
+        <h1 className="truncate text-base font-semibold">{record?.name ?? "…"}</h1>
+        {record ? <Badge tone={record.status === "active" ? "good" : "neutral"}>{record.status === "active" ? "built" : "draft only"}</Badge> : null}
+        <div className="ml-auto flex flex-wrap items-center gap-2">
+          <Button onClick={() => void save()} disabled={dirty.length === 0}>
+            <Save />
+            Save{dirty.length > 1 ? ` ${dirty.length}` : ""}
+          </Button>
+          <Button onClick={() => void check()} disabled={busy !== undefined}>
+            <ShieldCheck />
+            Validate
+          </Button>
+          <Button aria-pressed={testing} onClick={() => setTesting(!testing)} className={cn(testing && "bg-accent-wash text-accent")}>
+            <FlaskConical />
+            Test
+          </Button>
+          <Button look="primary" onClick={() => void make(false)} disabled={busy !== undefined} blocked={safeMode && `Safe mode: ${safeMode}`}>
+            <Hammer />
+            {busy === "build" ? "Building …" : "Build"}
+          </Button>
+          <Menu align="end" trigger={<IconButton label="More"><MoreHorizontal /></IconButton>}>
+            <MenuItem disabled={busy !== undefined || Boolean(safeMode)} onSelect={() => void make(true)}>
+              <Hammer />
+              Build anew
+            </MenuItem>
+          </Menu>
+        </div>
+      </header>
+      <div className="flex min-h-0 flex-1">
+        <nav aria-label="Files of the config" className="thin-scroll flex w-60 shrink-0 flex-col overflow-y-auto border-r border-line">
+          <div className="flex h-9 shrink-0 items-center justify-between pr-1.5 pl-3.5">
+            <span className="text-xs font-medium text-faint">Files</span>
+            <span className="flex">
+              <IconButton label="New file" size="tiny" onClick={() => setNaming({ from: undefined })}><FilePlus2 /></IconButton>
+              <IconButton label="Rename the open file" size="tiny" disabled={!active} onClick={() => active && setNaming({ from: active.path })}><Pencil /></IconButton>
+              <IconButton label="Delete the open file" size="tiny" disabled={!active} onClick={() => active && void remove(active.path)}><Trash2 /></IconButton>
+            </span>
+          </div>
+          {listing.isPending ? <LoadingRows rows={4} /> : listing.error ? <Failed error={listing.error} retry={() => void listing.refetch()} /> : (
+            <Tree files={listing.data.files} active={files.active} dirty={dirty} problems={problems} onOpen={(path) => void openAt(path)} onMenu={(path) => setNaming({ from: path })} />
+          )}
+        </nav>
+        <div className="flex min-w-0 flex-1 flex-col">
+          <div className="flex min-h-0 flex-1">
+            <div className="flex min-w-0 flex-1 flex-col">
+              <div role="tablist" aria-label="Open files" className="thin-scroll flex h-9 shrink-0 overflow-x-auto border-b border-line bg-canvas">
+                {files.files.map((file) => (
+                  <div key={file.path} className={cn("flex items-center border-r border-line pl-3", file === active ? "bg-surface" : "text-soft")}>
+                    <button type="button" role="tab" aria-selected={file === active} title={file.path} onClick={() => work.show(file.path)} className="flex h-full items-center gap-2 text-[13px] -outline-offset-2">
+                      {file.path.slice(file.path.lastIndexOf("/") + 1)}
+                      {file.dirty ? <span className="size-2 rounded-full bg-accent" role="img" aria-label="not saved" /> : null}
+                    </button>
+                    <IconButton
+                      label={`Close ${file.path}`}
+                      size="tiny"
+                      className="mx-1"
+                      onClick={() => {
+                        if (!file.dirty || window.confirm(`${file.path} is not saved. Close it anyway?`)) work.close(file.path);
+                      }}
+                    >
+                      <X />
+                    </IconButton>
+                  </div>
+                ))}
+              </div>
+              <div className="min-h-0 flex-1 bg-surface">
+                {active?.state ? (
+                  <Editor key="editor" state={active.state} path={active.path} findings={findings} goTo={goTo} />
+                ) : active ? (
+                  <Empty title="Not a text" className="h-full">{active.path} can't be edited here.</Empty>
+                ) : (
+                  <Empty title="No file is open" className="h-full">
+                    Columns are in <code className="font-mono">src/ade_config/columns</code>: one file for each field, with what recognises it and what cleans it.
+                  </Empty>
+                )}
+              </div>
+            </div>
+            {testing ? (
+              <>
+                <Splitter upright size={testWidth} onSize={setTestWidth} least={300} label="Width of the test pane" />
+                <TestPane workspace={workspace} config={config} run={run} busy={busy === "test"} width={testWidth} blocked={busy ? "Something is being done already." : safeMode && `Safe mode: ${safeMode}`} onTest={(document) => void test(document)} />
+              </>
+            ) : null}
+          </div>
+          <Splitter size={height} onSize={setHeight} label="Height of the panel" />
+          <div style={{ height }} className="flex shrink-0 flex-col px-3 pb-2">
+            <Tabs
+              label="Panel"
+              value={panel}
+              onChange={(value) => setPanel(value as "problems" | "terminal")}
+              tabs={[{ value: "problems", label: "Problems", note: issues?.length ? String(issues.length) : undefined }, { value: "terminal", label: "Terminal" }]}
+              aside={panel === "terminal" ? <Button size="small" look="ghost" onClick={() => journal.clear()}>Clear</Button> : null}
+            >
+              {panel === "problems" ? <Problems issues={issues} onOpen={(issue) => void openAt(issue.path, issue.line)} /> : <JournalView journal={journal} />}
+            </Tabs>
+          </div>
+        </div>
+      </div>
+      {naming ? <NameDialog from={naming.from} onClose={() => setNaming(undefined)} onName={(path) => (naming.from === undefined ? create(path) : rename(naming.from, path))} /> : null}
+      <ConflictDialog conflict={files.conflict} onChoice={(choice) => void work.resolve(choice).then(refresh, (error: unknown) => failed(error, "Not saved"))} />
+    </div>
+  );
+}
+
+function Problems({ issues, onOpen }: { issues: Issue[] | undefined; onOpen: (issue: Issue) => void }) {
+  if (!issues) return <p className="py-4 text-soft">Validate to see what ADE thinks of this draft.</p>;
+  if (issues.length === 0) return <p className="py-4 text-good">No problems: the draft is valid.</p>;
+  return (
+    <ul className="thin-scroll -mt-2 min-h-0 flex-1 overflow-y-auto">
+      {issues.map((issue, index) => (
+        <li key={index}>
+          <button type="button" onClick={() => onOpen(issue)} className="flex w-full items-center gap-2 rounded px-1 py-1 text-left -outline-offset-2 hover:bg-ink/6 [&_svg]:size-4 [&_svg]:shrink-0">
+            {SEVERITY[issue.severity]}
+            <span className="truncate">{issue.message}</span>
+            <span className="ml-auto shrink-0 font-mono text-xs text-faint">
+              {issue.path}
+              {issue.line ? `:${issue.line}` : ""}
+            </span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function JournalView({ journal }: { journal: Journal }) {
+  useSyncExternalStore(journal.subscribe, journal.snapshot);
+  return <Terminal log={journal} name="workbench" className="-mt-1 min-h-0 flex-1" />;
+}
