@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::operations::{NOT_FOUND, Operation, operations};
+use crate::operations::{CONSOLE, NOT_FOUND, Operation, operations};
 use crate::{InfraError, logical_name};
 
 /// What a streamed answer may take. API Gateway's limit.
@@ -36,6 +36,9 @@ pub fn api() -> Result<Value, InfraError> {
     let mut paths = json!(paths);
     paths["/api"] = rest.clone();
     paths["/api/{proxy+}"] = rest;
+    let console = json!({ "get": { "x-amazon-apigateway-integration": integration(CONSOLE, false) } });
+    paths["/"] = console.clone();
+    paths["/{proxy+}"] = console;
     Ok(json!({
         "openapi": "3.0.1",
         "info": { "title": "ADE", "version": "1" },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::grants::{self, Grant, SIGNED_IN};
-use crate::operations::{NOT_FOUND, WORKERS, operations};
+use crate::operations::{CONSOLE, NOT_FOUND, WORKERS, operations};
 use crate::{InfraError, logical_name, tables};
 
 /// How long a function lives: the longest that Lambda allows when its answers may be streams, API Gateway's patience otherwise.
@@ -24,8 +24,10 @@ pub(crate) fn functions() -> Result<Map<String, Value>, InfraError> {
         resources.insert(role_name(&operation.id), role(&operation.id, common)?);
         resources.insert(function_name(&operation.id), function(&operation.id, operation.streaming));
     }
-    resources.insert(role_name(NOT_FOUND), role(NOT_FOUND, &[])?);
-    resources.insert(function_name(NOT_FOUND), function(NOT_FOUND, false));
+    for unnamed in [CONSOLE, NOT_FOUND] {
+        resources.insert(role_name(unnamed), role(unnamed, &[])?);
+        resources.insert(function_name(unnamed), function(unnamed, false));
+    }
     for worker in WORKERS {
         resources.insert(role_name(worker), role(worker, &[])?);
     }

@@ -56,6 +56,7 @@ pub const SIGNED_IN: &[Grant] = &[get(&API_KEYS), update(&API_KEYS)];
 pub const GRANTS: &[(&str, &[Grant])] = &[
     ("builder", &[get(&BUILDS), update(&BUILDS), update(&CONFIGS), read("builds"), write("builds"), read("configs"), ListBucket]),
     ("complete-document", &[get(&DOCUMENTS), update(&DOCUMENTS), read("documents"), ListBucket]),
+    ("console", &[]),
     ("create-api-key", &[get(&WORKSPACES), put(&API_KEYS)]),
     (
         "create-build",

@@ -13,6 +13,9 @@ pub const WORKERS: [&str; 2] = ["executor", "builder"];
 /// The function that answers what no operation does.
 pub const NOT_FOUND: &str = "not-found";
 
+/// The function that serves the web console: everything that is read outside the API.
+pub const CONSOLE: &str = "console";
+
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
