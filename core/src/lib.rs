@@ -10,6 +10,7 @@
 //!   (the stored item), store (conditional reads and writes) and service (what the API and the executor ask for).
 //! - [`lease`]: who may change a record that is being executed, and how an old owner becomes harmless.
 //! - [`eventlog`]: the append-only log of a run or build: segments in S3, one commit point in the record.
+//! - [`retry`]: outlasting faults that pass.
 //! - [`store`], [`layout`]: the handles, table definitions and object names everything else uses.
 //! - [`access`]: who is asking, and what they may do. [`settings`]: everything that can be configured, declared once.
 
@@ -25,6 +26,7 @@ pub mod id;
 pub mod key;
 pub mod layout;
 pub mod lease;
+pub mod retry;
 pub mod run;
 pub mod settings;
 pub mod store;

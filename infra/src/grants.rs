@@ -55,6 +55,8 @@ pub const SIGNED_IN: &[Grant] = &[get(&API_KEYS), update(&API_KEYS)];
 /// Each function and what it may do, in the order of their names.
 pub const GRANTS: &[(&str, &[Grant])] = &[
     ("builder", &[get(&BUILDS), update(&BUILDS), update(&CONFIGS), read("builds"), write("builds"), read("configs"), ListBucket]),
+    ("cancel-build", &[get(&BUILDS), update(&BUILDS), update(&CONFIGS)]),
+    ("cancel-run", &[get(&RUNS), update(&RUNS)]),
     ("complete-document", &[get(&DOCUMENTS), update(&DOCUMENTS), read("documents"), ListBucket]),
     ("console", &[]),
     ("create-api-key", &[get(&WORKSPACES), put(&API_KEYS)]),

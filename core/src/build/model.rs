@@ -1,3 +1,4 @@
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -5,8 +6,8 @@ use crate::eventlog::{Event, EventBody, Failure, FailureCode, LogHead, Subject};
 use crate::id::{BuildId, ConfigId, ConfigVersionId, WorkspaceId};
 use crate::layout;
 use crate::lease::{Executable, Execution};
-use crate::store::table::{BUILDS, string_key};
-use crate::store::{Item, StoreError, Table, Update};
+use crate::store::table::{BUILDS, CONFIGS, string_key};
+use crate::store::{Item, StoreError, Table, Tables, Update};
 use crate::time::Timestamp;
 
 /// Where a build is in its life: `queued → building → active | failed | canceled`.
@@ -136,6 +137,15 @@ impl Build {
         Some(Event::new(self.subject(), self.execution.last_event_id, self.created, finished, body))
     }
 
+    /// The end of the build's place in its config, which has at most one build under way.
+    pub(super) fn leave_config(&self, tables: &Tables) -> Result<Update, StoreError> {
+        tables
+            .update(&CONFIGS, crate::config::config_key(self.config_id))
+            .when_equals("building_build_id", self.build_id)?
+            .remove("building_build_id")
+            .set("updated", Timestamp::now())
+    }
+
     /// Records that safe mode skipped the build.
     pub(super) fn skip(mut self, detail: &str) -> Self {
         self.status = BuildStatus::Canceled;
@@ -167,6 +177,11 @@ impl Executable for Build {
 
     fn execution(&self) -> &Execution {
         &self.execution
+    }
+
+    fn release(&self, tables: &Tables) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let config = self.leave_config(tables)?.into_transaction()?;
+        Ok(vec![TransactWriteItem::builder().update(config).build()])
     }
 
     fn set_status(&self, update: Update, status: &str) -> Result<Update, StoreError> {

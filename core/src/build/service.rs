@@ -10,7 +10,7 @@ use super::model::{Archive, Build, BuildStatus};
 use crate::config::{Config, ConfigVersion, Configs, SnapshotError};
 use crate::eventlog::Failure;
 use crate::id::{BuildId, ConfigId, ConfigVersionId, InvalidId};
-use crate::lease::{Executable as _, Execution, Lease, LeaseError};
+use crate::lease::{CancelError, Executable as _, Execution, Lease, LeaseError};
 use crate::store::table::{BUILDS, CONFIGS, ListError};
 use crate::store::{Page, PageRequest, SCHEMA, StoreError, Tables};
 use crate::time::Timestamp;
@@ -132,7 +132,9 @@ pub enum Ended {
         summary: String,
     },
     /// It did not succeed.
-    Failed {
+    Without {
+        /// `failed`, or `canceled`.
+        status: BuildStatus,
         /// Why, for programs.
         failure: Failure,
         /// Why, for people.
@@ -146,6 +148,11 @@ impl Builds {
     /// Builds on the base environment with this digest. With `safe_mode`, the operator's message, nothing is executed.
     pub fn new(tables: Tables, configs: Configs, base_digest: Option<String>, safe_mode: Option<String>) -> Self {
         Self { tables, configs, base_digest, safe_mode }
+    }
+
+    /// Asks for the end of a build: a queued one is `canceled` at once, one under way within seconds, by its builder.
+    pub async fn cancel(&self, build: Build) -> Result<Build, CancelError> {
+        crate::lease::cancel(&self.tables, build).await
     }
 
     /// Reads a build's record.
@@ -183,8 +190,9 @@ impl Builds {
             }
             return Ok(CreatedBuild::Reused(build));
         }
+        let build_id = BuildId::generate();
         let build = Build {
-            build_id: BuildId::generate(),
+            build_id,
             schema: SCHEMA,
             workspace_id: config.workspace_id,
             config_id: config.config_id,
@@ -204,7 +212,7 @@ impl Builds {
             error_message: None,
             failure: None,
             archive: None,
-            execution: Execution::queued(Timestamp::now()),
+            execution: Execution::queued(build_id, Timestamp::now()),
         };
         if let Some(detail) = &self.safe_mode {
             let build = build.skip(detail);
@@ -248,12 +256,7 @@ impl Builds {
     /// Ends a build that `lease` owns: its record, the config's place and pointers, in one transaction.
     pub async fn finish(&self, lease: &Lease<Build>, build: &Build, last_id: u64, ended: Ended) -> Result<Build, LeaseError> {
         let update = lease.finish(last_id)?;
-        let mut config = self
-            .tables
-            .update(&CONFIGS, crate::config::config_key(build.config_id))
-            .when_equals("building_build_id", build.build_id)?
-            .remove("building_build_id")
-            .set("updated", Timestamp::now())?;
+        let mut config = build.leave_config(&self.tables)?;
         let mut others = Vec::new();
         let update = match ended {
             Ended::Active { archive, engine_version, python_version, summary } => {
@@ -274,8 +277,8 @@ impl Builds {
                     .set("exit_code", 0)?
                     .set("summary", summary)?
             }
-            Ended::Failed { failure, message, exit_code } => build
-                .set_status(update, BuildStatus::Failed.word())?
+            Ended::Without { status, failure, message, exit_code } => build
+                .set_status(update, status.word())?
                 .set("failure", failure)?
                 .set("error_message", message)?
                 .set_or_remove("exit_code", exit_code)?,

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use super::{Event, EventBody, SegmentName, Subject};
 use crate::id::BuildId;
-use crate::lease::{Executable, HEARTBEAT, LEASE, Lease, LeaseError, SAFETY};
+use crate::lease::{Executable, LEASE, Lease, LeaseError, SAFETY};
+use crate::retry::outlast;
 use crate::store::{Objects, StoreError};
 use crate::time::Timestamp;
 
@@ -250,19 +251,7 @@ impl<R: Executable> Flusher<R> {
 
     /// Stores a segment and moves the commit point, trying again through faults for as long as the lease can last.
     async fn commit(&mut self, segment: Bytes, last_id: u64) -> Result<(), LeaseError> {
-        let give_up = Instant::now() + LEASE - SAFETY;
-        let mut pause = HEARTBEAT / 20;
-        loop {
-            match self.try_commit(segment.clone(), last_id).await {
-                Ok(()) => break,
-                Err(LeaseError::Store(error)) if Instant::now() + pause < give_up => {
-                    tracing::warn!(%error, last_id, "log segment not committed yet");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(HEARTBEAT);
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        outlast(Instant::now() + LEASE - SAFETY, || self.try_commit(segment.clone(), last_id)).await?;
         self.committed.send_replace(last_id);
         if let Some(relay) = &self.relay
             && relay.try_send(segment).is_err()

@@ -3,5 +3,5 @@
 mod model;
 mod service;
 
-pub use model::{Run, RunDocument, RunLink, RunOptions, RunResult, RunStatus};
-pub use service::{CreateRunError, ListRuns, NewRun, Outcome, Runs};
+pub use model::{Outcome, Run, RunDocument, RunLink, RunOptions, RunResult, RunStatus};
+pub use service::{CreateRunError, ListRuns, NewRun, Runs};

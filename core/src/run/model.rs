@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,7 +12,7 @@ use crate::id::{BuildId, ConfigId, ConfigVersionId, DocumentId, RunId, Workspace
 use crate::layout;
 use crate::lease::{Executable, Execution};
 use crate::store::table::{RUNS, string_key};
-use crate::store::{Item, SCHEMA, StoreError, Table, Update};
+use crate::store::{Item, SCHEMA, StoreError, Table, Tables, Update};
 use crate::time::Timestamp;
 
 /// Where a run is in its life: `queued → running → succeeded | failed | canceled`; a lost attempt goes back to `queued`.
@@ -160,6 +161,38 @@ pub struct RunResult {
     pub log_lines_dropped: u64,
 }
 
+/// What came of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Exit code of the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The result in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// What went wrong, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    /// What went wrong, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What it did, in numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<RunResult>,
+    /// `s3://` URI of its audit record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_uri: Option<String>,
+    /// `s3://` URI of the prefix of its outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_uri: Option<String>,
+    /// `s3://` URI of the prefix of its log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs_uri: Option<String>,
+    /// Paths of its outputs, the first 100.
+    #[serde(default)]
+    pub output_paths: Vec<String>,
+}
+
 /// A run as it is stored (table `runs`, item `run`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -201,33 +234,9 @@ pub struct Run {
     /// When it was over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<Timestamp>,
-    /// Exit code of the engine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exit_code: Option<i32>,
-    /// The result in one sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub summary: Option<String>,
-    /// What went wrong, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_message: Option<String>,
-    /// What went wrong, for programs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
-    /// What it did, in numbers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<RunResult>,
-    /// `s3://` URI of its audit record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub artifact_uri: Option<String>,
-    /// `s3://` URI of the prefix of its outputs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output_uri: Option<String>,
-    /// `s3://` URI of the prefix of its log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logs_uri: Option<String>,
-    /// Paths of its outputs, the first 100.
-    #[serde(default)]
-    pub output_paths: Vec<String>,
+    /// What came of it; empty until it is over.
+    #[serde(flatten)]
+    pub outcome: Outcome,
     /// Who works on it and how far its log is.
     #[serde(flatten)]
     pub execution: Execution,
@@ -237,9 +246,9 @@ impl Run {
     pub(super) const ITEM: &'static str = "run";
 
     pub(super) fn new(new: super::NewRun) -> Self {
-        let now = Timestamp::now();
+        let (now, run_id) = (Timestamp::now(), RunId::generate());
         Self {
-            run_id: RunId::generate(),
+            run_id,
             item: Self::ITEM.to_owned(),
             schema: SCHEMA,
             workspace_id: new.workspace_id,
@@ -256,16 +265,8 @@ impl Run {
             created: now,
             started: None,
             finished: None,
-            exit_code: None,
-            summary: None,
-            error_message: None,
-            failure: None,
-            result: None,
-            artifact_uri: None,
-            output_uri: None,
-            logs_uri: None,
-            output_paths: Vec::new(),
-            execution: Execution::queued(now),
+            outcome: Outcome::default(),
+            execution: Execution::queued(run_id, now),
         }
     }
 
@@ -273,9 +274,12 @@ impl Run {
     pub(super) fn skip(mut self, detail: &str) -> Self {
         self.status = RunStatus::Canceled;
         self.workspace_status = workspace_status(self.workspace_id, self.status.word());
-        self.failure = Some(Failure { code: FailureCode::SafeMode, stage: "safe_mode".to_owned() });
-        self.summary = Some("Safe mode skip".to_owned());
-        self.error_message = Some(detail.to_owned());
+        self.outcome = Outcome {
+            failure: Some(Failure { code: FailureCode::SafeMode, stage: "safe_mode".to_owned() }),
+            summary: Some("Safe mode skip".to_owned()),
+            error_message: Some(detail.to_owned()),
+            ..Outcome::default()
+        };
         self.finished = Some(self.created);
         self.execution = Execution::finished();
         self
@@ -294,14 +298,9 @@ impl Run {
 
     /// The derived last event, once the run is over.
     pub fn completed_event(&self) -> Option<Event> {
-        let body = EventBody::RunCompleted {
-            status: self.status.word().to_owned(),
-            exit_code: self.exit_code,
-            error_message: self.error_message.clone(),
-            failure: self.failure.clone(),
-            summary: self.summary.clone(),
-            output_paths: self.output_paths.clone(),
-        };
+        let Outcome { exit_code, summary, error_message, failure, output_paths, .. } = self.outcome.clone();
+        let status = self.status.word().to_owned();
+        let body = EventBody::RunCompleted { status, exit_code, error_message, failure, summary, output_paths };
         let finished = self.finished.filter(|_| self.status.is_terminal())?;
         Some(Event::new(self.subject(), self.execution.last_event_id, self.created, finished, body))
     }
@@ -326,6 +325,10 @@ impl Executable for Run {
 
     fn execution(&self) -> &Execution {
         &self.execution
+    }
+
+    fn release(&self, _tables: &Tables) -> Result<Vec<TransactWriteItem>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn set_status(&self, update: Update, status: &str) -> Result<Update, StoreError> {

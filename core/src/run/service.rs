@@ -4,12 +4,11 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures::{StreamExt as _, TryStreamExt as _};
 use ulid::Ulid;
 
-use super::model::{Run, RunLink, RunOptions, RunResult, RunStatus, workspace_status};
+use super::model::{Outcome, Run, RunLink, RunOptions, RunStatus, workspace_status};
 use crate::access::Submitter;
 use crate::document::{Document, DocumentStatus};
-use crate::eventlog::Failure;
 use crate::id::{ConfigId, DocumentId, RunId, WorkspaceId};
-use crate::lease::{Executable as _, Lease, LeaseError};
+use crate::lease::{CancelError, Executable as _, Lease, LeaseError};
 use crate::store::table::{ListError, RUNS};
 use crate::store::{Page, PageRequest, StoreError, Tables};
 use crate::time::Timestamp;
@@ -80,31 +79,6 @@ pub struct ListRuns {
     pub created_before: Option<Timestamp>,
 }
 
-/// How a run ended.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// A terminal status.
-    pub status: RunStatus,
-    /// Exit code of the engine.
-    pub exit_code: Option<i32>,
-    /// The result in one sentence.
-    pub summary: Option<String>,
-    /// What went wrong, for people.
-    pub error_message: Option<String>,
-    /// What went wrong, for programs.
-    pub failure: Option<Failure>,
-    /// What it did, in numbers.
-    pub result: Option<RunResult>,
-    /// `s3://` URI of the artifact.
-    pub artifact_uri: Option<String>,
-    /// `s3://` URI of the prefix of its outputs.
-    pub output_uri: Option<String>,
-    /// `s3://` URI of the prefix of its log.
-    pub logs_uri: Option<String>,
-    /// Paths of its outputs.
-    pub output_paths: Vec<String>,
-}
-
 impl Runs {
     /// Runs in these tables. With `safe_mode`, the operator's message, nothing is executed.
     pub fn new(tables: Tables, safe_mode: Option<String>) -> Self {
@@ -138,6 +112,11 @@ impl Runs {
         }
         self.tables.transact(&Ulid::generate().to_string(), items).await?;
         Ok(run)
+    }
+
+    /// Asks for the end of a run: a queued one is `canceled` at once, a running one within seconds, by its executor.
+    pub async fn cancel(&self, run: Run) -> Result<Run, CancelError> {
+        crate::lease::cancel(&self.tables, run).await
     }
 
     /// Reads a run's record.
@@ -183,19 +162,16 @@ impl Runs {
     }
 
     /// Ends a run that `lease` owns.
-    pub async fn finish(&self, lease: &Lease<Run>, run: &Run, last_id: u64, outcome: Outcome) -> Result<Run, LeaseError> {
-        let mut update = run
-            .set_status(lease.finish(last_id)?, outcome.status.word())?
-            .set_or_remove("exit_code", outcome.exit_code)?
-            .set_or_remove("summary", outcome.summary)?
-            .set_or_remove("error_message", outcome.error_message)?
-            .set_or_remove("failure", outcome.failure)?
-            .set_or_remove("result", outcome.result)?
-            .set_or_remove("artifact_uri", outcome.artifact_uri)?
-            .set_or_remove("output_uri", outcome.output_uri)?
-            .set_or_remove("logs_uri", outcome.logs_uri)?;
-        let named: Vec<String> = outcome.output_paths.into_iter().take(NAMED_OUTPUTS).collect();
-        update = update.set("output_paths", named)?;
+    pub async fn finish(
+        &self,
+        lease: &Lease<Run>,
+        run: &Run,
+        last_id: u64,
+        status: RunStatus,
+        mut outcome: Outcome,
+    ) -> Result<Run, LeaseError> {
+        outcome.output_paths.truncate(NAMED_OUTPUTS);
+        let update = run.set_status(lease.finish(last_id)?, status.word())?.set_all(&outcome)?;
         lease.send_finish(update, Vec::<TransactWriteItem>::new()).await
     }
 }

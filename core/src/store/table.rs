@@ -190,9 +190,6 @@ const DUE: Index = Index { name: "due", key: ("due_shard", "due_at"), projection
 /// Every table there is.
 pub const TABLES: &[&Table] = &[&WORKSPACES, &API_KEYS, &CONFIGS, &DOCUMENTS, &BUILDS, &RUNS];
 
-/// The one shard of the `due` index so far; records carry it so that more can be added.
-pub const DUE_SHARD: &str = "0";
-
 /// How many items of an index one page may read while filtering.
 const FILTERED_READ_LIMIT: usize = 1000;
 

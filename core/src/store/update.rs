@@ -49,6 +49,16 @@ impl Update {
         Ok(self)
     }
 
+    /// Sets an attribute for each field of a structure that has a value.
+    pub fn set_all(self, fields: &impl Serialize) -> Result<Self, StoreError> {
+        let fields: Item = serde_dynamo::to_item(fields)?;
+        Ok(fields.into_iter().fold(self, |mut update, (name, value)| {
+            let (name, placeholder) = (update.name(&name), update.placeholder(value));
+            update.sets.push(format!("{name} = {placeholder}"));
+            update
+        }))
+    }
+
     /// Sets an attribute, or removes it when there is no value.
     pub fn set_or_remove(self, name: &str, value: Option<impl Serialize>) -> Result<Self, StoreError> {
         match value {
@@ -151,8 +161,13 @@ impl Update {
     }
 
     fn value(&mut self, value: impl Serialize) -> Result<String, StoreError> {
+        let value = serde_dynamo::to_attribute_value(value)?;
+        Ok(self.placeholder(value))
+    }
+
+    fn placeholder(&mut self, value: AttributeValue) -> String {
         let placeholder = format!(":v{}", self.values.len());
-        self.values.insert(placeholder.clone(), serde_dynamo::to_attribute_value(value)?);
-        Ok(placeholder)
+        self.values.insert(placeholder.clone(), value);
+        placeholder
     }
 }

@@ -8,25 +8,25 @@ use bytes::Bytes;
 
 use crate::stack::TestStack;
 
-async fn config(stack: &TestStack, rule: &'static str) -> Config {
+pub(crate) async fn config(stack: &TestStack, rule: &'static str) -> Config {
     let files = [("settings.toml", "engine = 2\n"), ("src/ade_config/__init__.py", rule)];
     let files = files.map(|(path, content)| (path.parse().unwrap(), Bytes::from_static(content.as_bytes())));
     stack.configs.create(stack.workspace, "Default", files).await.unwrap()
 }
 
-async fn create(stack: &TestStack, config: &Config, force: bool) -> CreatedBuild {
+pub(crate) async fn create(stack: &TestStack, config: &Config, force: bool) -> CreatedBuild {
     let version = stack.builds.resolve(config, VersionChoice::Draft).await.unwrap();
     stack.builds.create(config, NewBuild { version, force, activate: true, trace_id: "trace".to_owned() }).await.unwrap()
 }
 
-fn new(created: CreatedBuild) -> Build {
+pub(crate) fn new(created: CreatedBuild) -> Build {
     match created {
         CreatedBuild::New(build) => build,
         other => panic!("expected a new build, got {other:?}"),
     }
 }
 
-async fn claimed(stack: &TestStack, build: &Build) -> (Lease<Build>, Build) {
+pub(crate) async fn claimed(stack: &TestStack, build: &Build) -> (Lease<Build>, Build) {
     match claim::<Build>(&stack.tables, build.build_id).await.unwrap() {
         Claim::Won(won) => *won,
         Claim::NothingToDo => panic!("the build was not claimable"),
@@ -88,7 +88,7 @@ async fn a_failed_build_leaves_the_active_one_and_frees_its_place() {
     assert!(matches!(create(&stack, &config, true).await, CreatedBuild::InProgress(other) if other.build_id == second.build_id));
     let (lease, record) = claimed(&stack, &second).await;
     let failure = Failure { code: FailureCode::BuildFailed, stage: "install_config".to_owned() };
-    let ended = Ended::Failed { failure, message: "no such package".to_owned(), exit_code: Some(1) };
+    let ended = Ended::Without { status: BuildStatus::Failed, failure, message: "no such package".to_owned(), exit_code: Some(1) };
     let failed = stack.builds.finish(&lease, &record, 2, ended).await.unwrap();
     assert_eq!((failed.status, failed.exit_code), (BuildStatus::Failed, Some(1)));
     let config = stack.configs.get(config.config_id).await.unwrap().unwrap();

@@ -53,7 +53,7 @@ async fn a_log_is_written_relayed_followed_and_paged_alike() {
         writer.flush().await.unwrap();
         let closed = writer.close().await.unwrap();
         assert_eq!(closed.last_id, 2501);
-        stack.runs.finish(&lease, &record, closed.last_id, outcome(RunStatus::Succeeded)).await.unwrap()
+        stack.runs.finish(&lease, &record, closed.last_id, RunStatus::Succeeded, outcome(RunStatus::Succeeded)).await.unwrap()
     };
     let relayed = tokio_stream_of(receiver).collect::<Vec<Bytes>>();
     let (followed, finished, relayed) = futures::join!(follower, writing, relayed);
@@ -88,7 +88,7 @@ async fn run_of_seven_attempts(stack: &TestStack) -> Run {
         if attempt < 6 {
             lease.give_back(&record).await.unwrap();
         } else {
-            return stack.runs.finish(&lease, &record, closed.last_id, outcome(RunStatus::Succeeded)).await.unwrap();
+            return stack.runs.finish(&lease, &record, closed.last_id, RunStatus::Succeeded, outcome(RunStatus::Succeeded)).await.unwrap();
         }
     }
     unreachable!("the last attempt returns")
@@ -222,7 +222,7 @@ async fn play(stack: &TestStack, steps: Vec<Step>, cursors: Vec<u64>) {
             }
         }
         let last = owners.last().unwrap();
-        stack.runs.finish(&last.lease, &last.record, last.next_id - 1, outcome(RunStatus::Succeeded)).await.unwrap();
+        stack.runs.finish(&last.lease, &last.record, last.next_id - 1, RunStatus::Succeeded, outcome(RunStatus::Succeeded)).await.unwrap();
     };
     let following = futures::future::join_all(cursors.iter().map(|after| read_to_end(stack, &run, *after)));
     let ((), followed) = futures::join!(owning, following);

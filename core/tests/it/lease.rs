@@ -8,16 +8,10 @@ use crate::stack::TestStack;
 
 pub(crate) fn outcome(status: RunStatus) -> Outcome {
     Outcome {
-        status,
         exit_code: Some(0),
-        summary: None,
-        error_message: None,
         failure: (status == RunStatus::Failed).then(|| Failure { code: FailureCode::EngineError, stage: "test".to_owned() }),
-        result: None,
-        artifact_uri: None,
-        output_uri: None,
-        logs_uri: None,
         output_paths: vec!["out.xlsx".to_owned()],
+        ..Outcome::default()
     }
 }
 
@@ -53,10 +47,13 @@ async fn a_replaced_owner_can_change_nothing() {
     assert_eq!((new.fence(), new.first_id(), record.execution.attempt), (2, 6, 2));
     assert!(matches!(old.heartbeat().await, Err(LeaseError::Lost)));
     assert!(matches!(old.commit(9).await, Err(LeaseError::Lost)));
-    assert!(matches!(stack.runs.finish(&old, &record, 9, outcome(RunStatus::Succeeded)).await, Err(LeaseError::Lost)));
+    assert!(matches!(
+        stack.runs.finish(&old, &record, 9, RunStatus::Succeeded, outcome(RunStatus::Succeeded)).await,
+        Err(LeaseError::Lost)
+    ));
     assert!(matches!(old.give_back(&record).await, Err(LeaseError::Lost)));
 
-    let finished = stack.runs.finish(&new, &record, 5, outcome(RunStatus::Failed)).await.unwrap();
+    let finished = stack.runs.finish(&new, &record, 5, RunStatus::Failed, outcome(RunStatus::Failed)).await.unwrap();
     assert_eq!((finished.status, finished.execution.last_event_id), (RunStatus::Failed, 6));
     assert_eq!(finished.execution.due_at, None);
     assert!(matches!(claim::<Run>(&stack.tables, run.run_id).await.unwrap(), Claim::NothingToDo), "a finished run is final");
@@ -70,8 +67,8 @@ async fn repeated_writes_of_the_owner_are_harmless() {
     lease.commit(4).await.unwrap();
     lease.commit(4).await.unwrap();
     lease.commit(3).await.unwrap();
-    let first = stack.runs.finish(&lease, &record, 4, outcome(RunStatus::Succeeded)).await.unwrap();
-    let again = stack.runs.finish(&lease, &record, 4, outcome(RunStatus::Succeeded)).await.unwrap();
+    let first = stack.runs.finish(&lease, &record, 4, RunStatus::Succeeded, outcome(RunStatus::Succeeded)).await.unwrap();
+    let again = stack.runs.finish(&lease, &record, 4, RunStatus::Succeeded, outcome(RunStatus::Succeeded)).await.unwrap();
     assert_eq!(first, again);
     assert_eq!(first.completed_event().unwrap().id, 5);
 }

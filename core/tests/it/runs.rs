@@ -75,7 +75,7 @@ async fn lists_are_newest_first_filtered_and_complete() {
     }
     for run in all.iter().take(5) {
         let (lease, record) = won(&stack, run).await;
-        stack.runs.finish(&lease, &record, 1, outcome(RunStatus::Failed)).await.unwrap();
+        stack.runs.finish(&lease, &record, 1, RunStatus::Failed, outcome(RunStatus::Failed)).await.unwrap();
     }
     let all: Vec<Run> = list(&stack, &ListRuns::default(), 200).await;
     assert_eq!(all.len(), 23);

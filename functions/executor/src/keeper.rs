@@ -15,7 +15,11 @@ pub struct Keeper {
 
 impl Keeper {
     /// Starts to renew `lease`, which was claimed at `claimed`; the work ends at `until`.
-    pub fn start<R: Executable>(lease: Lease<R>, claimed: Instant, until: Instant, brake: Brake) -> Self {
+    pub fn start<R: Executable>(lease: Lease<R>, record: &R, claimed: Instant, until: Instant, brake: Brake) -> Self {
+        // Somebody may have asked for the end of an attempt that was given back before it heard of it.
+        if record.execution().cancel_requested {
+            brake.pull(Halt::Canceled);
+        }
         let task = tokio::spawn(async move {
             let time_is_up = async {
                 sleep_until(until).await;

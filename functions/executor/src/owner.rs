@@ -30,7 +30,7 @@ pub async fn own<R: Executable, W: Future<Output = Result<R, Stop>>>(
     tracing::info!(attempt = record.execution().attempt, fence = lease.fence(), "claimed");
     let brake = Brake::default();
     let until = deadline.min(claimed + timeout(&record));
-    let _keeper = Keeper::start(lease.clone(), claimed, until, brake.clone());
+    let _keeper = Keeper::start(lease.clone(), &record, claimed, until, brake.clone());
     // Work is large: it holds every call to storage that it may be waiting for.
     match Box::pin(work(lease.clone(), record.clone(), brake)).await {
         Ok(finished) => {

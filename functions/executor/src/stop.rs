@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ade_core::eventlog::{Failure, FailureCode, WriterClosed};
 use ade_core::lease::LeaseError;
+use ade_core::retry::{self, Passing};
 use ade_core::store::StoreError;
+use tokio::time::Instant;
 
 use crate::halt::{Halt, Halts};
 
@@ -81,42 +83,14 @@ pub async fn unless_halted<T>(halts: &mut Halts, work: impl Future<Output = Resu
     }
 }
 
-/// Pauses between tries of [`outlast`]: 15 seconds together, on top of what the SDK tries by itself.
-const PAUSES: [Duration; 5] =
-    [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+/// How long work waits for storage to come back, besides what the SDK tries by itself.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Tries an idempotent operation on storage again through faults that pass.
-pub async fn outlast<T, E, F>(mut operation: impl FnMut() -> F) -> Result<T, E>
+pub async fn outlast<T, E, F>(operation: impl FnMut() -> F) -> Result<T, E>
 where
     F: Future<Output = Result<T, E>>,
     E: Passing + std::fmt::Display,
 {
-    for pause in PAUSES {
-        match operation().await {
-            Err(error) if error.may_pass() => {
-                tracing::warn!(%error, "storage failed, trying again");
-                tokio::time::sleep(pause).await;
-            }
-            settled => return settled,
-        }
-    }
-    operation().await
-}
-
-/// An error that may pass by itself.
-pub trait Passing {
-    /// Whether trying again may help.
-    fn may_pass(&self) -> bool;
-}
-
-impl Passing for StoreError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Throttled(_) | Self::Unavailable { .. })
-    }
-}
-
-impl Passing for LeaseError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Store(error) if error.may_pass())
-    }
+    retry::outlast(Instant::now() + PATIENCE, operation).await
 }

@@ -1,5 +1,6 @@
 //! Builds: a config's version, frozen into an environment that runs use.
 
+mod cancel;
 mod create;
 mod events;
 mod get;
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::edge::object::object_name;
 
+pub use cancel::*;
 pub use create::*;
 pub use events::*;
 pub use get::*;

@@ -12,6 +12,7 @@ use ade_core::config::SnapshotError;
 use ade_core::document::CompleteError;
 use ade_core::id::{BuildId, InvalidId};
 use ade_core::key::SignInError;
+use ade_core::lease::CancelError;
 use ade_core::run::CreateRunError;
 use ade_core::store::StoreError;
 use ade_core::store::page::InvalidCursor;
@@ -340,6 +341,16 @@ impl From<CreateRunError> for Problem {
             CreateRunError::DuplicateDocument(_) => documents("duplicate", &error),
             CreateRunError::DocumentNotReady(_) => Self::conflict("document_not_ready", sentence(&error)),
             CreateRunError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Problem {
+    /// 409: the work is over, and was not canceled.
+    pub fn not_cancelable(error: CancelError, code: &'static str) -> Self {
+        match error {
+            CancelError::Over(_) => Self::conflict(code, sentence(&error)),
+            CancelError::Store(error) => error.into(),
         }
     }
 }

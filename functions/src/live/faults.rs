@@ -116,19 +116,7 @@ impl Stack {
             }
         }
         let closed = log.close().await.unwrap();
-        let outcome = Outcome {
-            status: RunStatus::Succeeded,
-            exit_code: Some(0),
-            summary: None,
-            error_message: None,
-            failure: None,
-            result: None,
-            artifact_uri: None,
-            output_uri: None,
-            logs_uri: None,
-            output_paths: Vec::new(),
-        };
-        self.runs.finish(&lease, &run, closed.last_id, outcome).await.unwrap();
+        self.runs.finish(&lease, &run, closed.last_id, RunStatus::Succeeded, Outcome::default()).await.unwrap();
     }
 }
 

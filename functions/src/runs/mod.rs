@@ -1,6 +1,7 @@
 //! Runs: executions of a build over documents.
 
 mod artifact;
+mod cancel;
 mod create;
 mod download;
 mod events;
@@ -20,6 +21,7 @@ use utoipa::ToSchema;
 use crate::edge::object::object_name;
 
 pub use artifact::*;
+pub use cancel::*;
 pub use create::*;
 pub use download::*;
 pub use events::*;
@@ -131,14 +133,14 @@ impl From<run::Run> for Run {
             started: record.started.map(Timestamp::seconds),
             finished: record.finished.map(Timestamp::seconds),
             cancel_requested: record.execution.cancel_requested,
-            exit_code: record.exit_code,
-            summary: record.summary,
-            error_message: record.error_message,
-            failure: record.failure,
-            result: record.result,
-            artifact_uri: record.artifact_uri,
-            output_uri: record.output_uri,
-            logs_uri: record.logs_uri,
+            exit_code: record.outcome.exit_code,
+            summary: record.outcome.summary,
+            error_message: record.outcome.error_message,
+            failure: record.outcome.failure,
+            result: record.outcome.result,
+            artifact_uri: record.outcome.artifact_uri,
+            output_uri: record.outcome.output_uri,
+            logs_uri: record.outcome.logs_uri,
             // Lists read an index that does not hold it; a record's own log has at least its first event.
             last_event_id: Some(record.execution.last_event_id).filter(|id| *id > 0),
             links: RunLinks {

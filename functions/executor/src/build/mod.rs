@@ -9,7 +9,7 @@ mod uv;
 use std::path::PathBuf;
 
 use ade_core::Ade;
-use ade_core::build::{Build, Ended};
+use ade_core::build::{Build, BuildStatus, Ended};
 use ade_core::eventlog::{BuildStep, EventBody, FailureCode, LogLine, LogStream, LogWriter, StepStatus};
 use ade_core::id::BuildId;
 use ade_core::layout;
@@ -123,14 +123,12 @@ impl<'a> Making<'a> {
         let mut halts = self.brake.halts();
         let ended = match unless_halted(&mut halts, self.make()).await {
             Ok(ended) => ended,
-            Err(Stop::Failed(Failed { failure, message, exit_code })) => Ended::Failed { failure, message, exit_code },
-            Err(Stop::Halted(halt @ (Halt::Timeout | Halt::Canceled))) => {
-                let (code, message) = match halt {
-                    Halt::Timeout => (FailureCode::Timeout, "the build's time was up"),
-                    _ => (FailureCode::CanceledByUser, "the build was canceled"),
-                };
-                let Failed { failure, message, exit_code } = Failed::new(code, "build", message);
-                Ended::Failed { failure, message, exit_code }
+            Err(Stop::Failed(failed)) => without(BuildStatus::Failed, failed),
+            Err(Stop::Halted(Halt::Timeout)) => {
+                without(BuildStatus::Failed, Failed::new(FailureCode::Timeout, "build", "the build's time was up"))
+            }
+            Err(Stop::Halted(Halt::Canceled)) => {
+                without(BuildStatus::Canceled, Failed::new(FailureCode::CanceledByUser, "build", "the build was canceled"))
             }
             // Why the log can't be written is told by closing it.
             Err(Stop::Halted(Halt::LogClosed)) => {
@@ -278,6 +276,11 @@ impl<'a> Making<'a> {
     async fn say(&self, text: &str) -> Result<(), Stop> {
         Ok(self.log.append([EventBody::BuildLog(LogLine::plain(LogStream::Stdout, text))]).await?)
     }
+}
+
+/// How a build ends that made no environment.
+fn without(status: BuildStatus, Failed { failure, message, exit_code }: Failed) -> Ended {
+    Ended::Without { status, failure, message, exit_code }
 }
 
 /// Removes what a build that did not get its place left.

@@ -116,6 +116,9 @@ impl<'a> Attempt<'a> {
             Err(Stop::Halted(Halt::LogClosed)) => Err(attempt.log.close().await.err().map_or(Stop::Halted(Halt::LogClosed), Stop::from)),
             worked => {
                 let ending = ending(worked)?;
+                if ending.failed.is_some() {
+                    attempt.keep_outputs().await?;
+                }
                 attempt.conclude(ending).await
             }
         }
@@ -127,7 +130,8 @@ impl<'a> Attempt<'a> {
         let preparing =
             async { tokio::try_join!(stage::stage(&executor.ade.objects, &run, &input), build::ready(executor, &run, &self.log)) };
         let (inputs, Ready { build, venv }) = unless_halted(&mut self.brake.halts(), preparing).await?;
-        executor.ade.runs.note_build(&self.lease, &build).await?;
+        let noting = async { Ok(executor.ade.runs.note_build(&self.lease, &build).await?) };
+        unless_halted(&mut self.brake.halts(), noting).await?;
         self.log.append_about(Some(build.build_id), [EventBody::RunStarted { attempt: run.execution.attempt }]).await?;
 
         let (home, limits) = (self.scratch.home(), Limits::from(&executor.ade.settings));
@@ -194,8 +198,27 @@ impl<'a> Attempt<'a> {
 
     async fn publish_outputs(&mut self) -> Result<(), Stop> {
         let found = outputs::find(&self.scratch.output())?;
+        unless_halted(&mut self.brake.halts(), self.upload(found)).await
+    }
+
+    /// Publishes what the engine left before it failed or was stopped; files that can't be published don't change how the run ends.
+    async fn keep_outputs(&mut self) -> Result<(), Stop> {
+        if !self.found.outputs.is_empty() {
+            return Ok(());
+        }
+        match outputs::find(&self.scratch.output()) {
+            Ok(found) => self.upload(found).await,
+            Err(Stop::Failed(failed)) => {
+                tracing::warn!(reason = failed.message, "the outputs of a run that did not succeed are not kept");
+                Ok(())
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    async fn upload(&mut self, found: Vec<Output>) -> Result<(), Stop> {
         let prefix = layout::run_output(self.run.run_id, self.lease.fence());
-        unless_halted(&mut self.brake.halts(), outputs::upload(&self.executor.ade.objects, &prefix, &found)).await?;
+        outputs::upload(&self.executor.ade.objects, &prefix, &found).await?;
         self.log.append(found.iter().map(Output::event)).await?;
         self.found.outputs = found;
         Ok(())
@@ -242,7 +265,6 @@ impl<'a> Attempt<'a> {
         };
         let (failure, error_message) = ending.failed.map(|failed| (failed.failure, failed.message)).unzip();
         let outcome = Outcome {
-            status: ending.status,
             exit_code: found.exit_code,
             summary: (ending.status == RunStatus::Succeeded).then(|| summary(&run, &result)),
             error_message,
@@ -254,7 +276,7 @@ impl<'a> Attempt<'a> {
             output_paths,
         };
         let closed = log.close().await?;
-        let finished = outlast(|| executor.ade.runs.finish(&lease, &run, closed.last_id, outcome.clone())).await?;
+        let finished = outlast(|| executor.ade.runs.finish(&lease, &run, closed.last_id, ending.status, outcome.clone())).await?;
         if let (Some(relay), Some(completed)) = (closed.relay, finished.completed_event()) {
             // A reader that is too slow for this reads the log itself.
             drop(relay.try_send(completed.line()));

@@ -27,7 +27,7 @@ fn an_environment_comes_back_from_its_archive() {
 
         std::fs::remove_dir_all(&venvs).unwrap();
         let second = stack.run("import ade_config; print(ade_config.__file__)").await;
-        assert_eq!(second.run.status, RunStatus::Succeeded, "{:?}", second.run.error_message);
+        assert_eq!(second.run.status, RunStatus::Succeeded, "{:?}", second.run.outcome.error_message);
         assert_eq!(second.run.build_id, first.run.build_id);
         assert_eq!(names(), [".venv"]);
         stack.stop().await;
@@ -42,7 +42,7 @@ fn a_missing_or_damaged_archive_is_built_again_once() {
         std::fs::remove_dir_all(stack.dir().join("venvs")).unwrap();
         stack.ade.objects.put(&ade_core::layout::build_archive(build.build_id), Bytes::from_static(b"damaged")).await.unwrap();
         let second = stack.run("print(2)").await;
-        assert_eq!(second.run.status, RunStatus::Succeeded, "{:?}", second.run.error_message);
+        assert_eq!(second.run.status, RunStatus::Succeeded, "{:?}", second.run.outcome.error_message);
         assert_ne!(second.run.build_id, first.run.build_id);
         assert_eq!(stack.build(&second.run).await.config_version_id, build.config_version_id, "the same version");
         let config = stack.ade.configs.get(stack.config.config_id).await.unwrap().unwrap();
@@ -58,8 +58,8 @@ fn a_config_that_does_not_load_fails_its_build_and_the_run() {
         let document = stack.document("in.csv", "print(1)").await;
         let id = stack.create(&config, vec![document], RunOptions::default()).await;
         let ended = stack.execute(id).await;
-        assert_eq!(ended.run.failure.as_ref().unwrap().code, FailureCode::BuildFailed);
-        let message = ended.run.error_message.unwrap();
+        assert_eq!(ended.run.outcome.failure.as_ref().unwrap().code, FailureCode::BuildFailed);
+        let message = ended.run.outcome.error_message.unwrap();
         assert!(message.contains("src/ade_config/__init__.py:1: ModuleNotFoundError"), "{message}");
         let config = stack.ade.configs.get(config.config_id).await.unwrap().unwrap();
         assert_eq!((config.active_build_id, config.building_build_id), (None, None), "the place is free and nothing is active");
@@ -100,7 +100,7 @@ fn requirements_that_can_not_be_met_say_why() {
             let document = stack.document("in.csv", "print(1)").await;
             let id = stack.create(&config, vec![document], RunOptions::default()).await;
             let ended = stack.execute(id).await;
-            let message = ended.run.error_message.unwrap();
+            let message = ended.run.outcome.error_message.unwrap();
             assert!(message.contains(expected), "{message}");
         }
         let project = "[project]\nname = \"c\"\nversion = \"1\"\ndependencies = [\"ade-engine>=1\"]\n";
@@ -161,7 +161,7 @@ fn packages_are_installed_over_the_base_or_instead_of_it() {
                 EventBody::RunLog(line) => Some(line.message.clone()),
                 _ => None,
             };
-            (ended.events.iter().find_map(|event| line(&event.body)), ended.run.error_message.clone())
+            (ended.events.iter().find_map(|event| line(&event.body)), ended.run.outcome.error_message.clone())
         };
 
         let over = run(r#"["own", "shared"]"#, "import own, shared; print(own.VERSION, shared.VERSION)").await;
@@ -179,8 +179,8 @@ fn packages_are_installed_over_the_base_or_instead_of_it() {
         )));
 
         let neither = run(r#"["picky", "shared<2"]"#, "").await;
-        assert_eq!(neither.run.failure.as_ref().unwrap().code, FailureCode::BuildFailed);
-        let message = neither.run.error_message.unwrap();
+        assert_eq!(neither.run.outcome.failure.as_ref().unwrap().code, FailureCode::BuildFailed);
+        let message = neither.run.outcome.error_message.unwrap();
         assert!(message.contains("No solution found") && message.contains("picky"), "{message}");
 
         let nothing = run(r#"["shared"]"#, "import shared; print(shared.VERSION)").await;
@@ -198,7 +198,7 @@ fn another_engine_takes_the_place_of_the_bases() {
     std::fs::write(package.join("__main__.py"), "print('another engine')").unwrap();
     test_with(&[("ADE_ENGINE_SPEC", engine.path().to_str().unwrap())], async |stack: Stack| {
         let ended = stack.run("raise SystemExit(9)").await;
-        assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.error_message);
+        assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.outcome.error_message);
         stack.stop().await;
     });
 }

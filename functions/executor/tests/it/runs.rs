@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use crate::stack::{Ended, Stack, events, test, test_with};
 
 fn code(ended: &Ended) -> FailureCode {
-    assert_eq!(ended.run.status, RunStatus::Failed, "{:?}", ended.run.error_message);
-    ended.run.failure.as_ref().unwrap().code
+    assert_eq!(ended.run.status, RunStatus::Failed, "{:?}", ended.run.outcome.error_message);
+    ended.run.outcome.failure.as_ref().unwrap().code
 }
 
 fn log(ended: &Ended) -> Vec<(LogStream, &str)> {
@@ -48,9 +48,9 @@ print("hello")
             )
             .await;
         let run = &ended.run;
-        assert_eq!((run.status, run.exit_code), (RunStatus::Succeeded, Some(0)), "{:?}", run.error_message);
-        assert_eq!(run.summary.as_deref(), Some("1 table with 3 rows: 1 column mapped, 0 not, 0 issues"));
-        assert_eq!(run.output_paths, ["a_normalized.xlsx", "more/x.csv"]);
+        assert_eq!((run.status, run.outcome.exit_code), (RunStatus::Succeeded, Some(0)), "{:?}", run.outcome.error_message);
+        assert_eq!(run.outcome.summary.as_deref(), Some("1 table with 3 rows: 1 column mapped, 0 not, 0 issues"));
+        assert_eq!(run.outcome.output_paths, ["a_normalized.xlsx", "more/x.csv"]);
         assert_eq!(stack.artifact(run).await["mine"], true);
         assert_eq!(
             kinds(&ended),
@@ -123,10 +123,15 @@ fn each_failure_has_its_code_and_an_artifact() {
         ];
         for (engine, expected, exit_code) in cases {
             let ended = stack.run(&engine).await;
-            assert_eq!((code(&ended), ended.run.exit_code), (expected, exit_code), "{engine}: {:?}", ended.run.error_message);
+            assert_eq!(
+                (code(&ended), ended.run.outcome.exit_code),
+                (expected, exit_code),
+                "{engine}: {:?}",
+                ended.run.outcome.error_message
+            );
             let artifact = stack.artifact(&ended.run).await;
             assert_eq!(artifact["schema"], "ade.artifact/v1");
-            assert_eq!(artifact["run"]["error"]["message"].as_str(), ended.run.error_message.as_deref());
+            assert_eq!(artifact["run"]["error"]["message"].as_str(), ended.run.outcome.error_message.as_deref());
             assert!(matches!(ended.events.last().unwrap().body, EventBody::RunCompleted { .. }));
         }
         stack.stop().await;
@@ -150,7 +155,7 @@ open({pids:?}, "w").write(f"{{stray.pid}} {{group.pid}} {{orphan.stdout.readline
         );
         let options = RunOptions { metadata: [("team".to_owned(), "payroll".into())].into(), ..RunOptions::default() };
         let ended = stack.run_with(&engine, options).await;
-        assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.error_message);
+        assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.outcome.error_message);
         let lines: Vec<&str> = log(&ended).into_iter().map(|(_, line)| line).collect();
         assert_eq!(lines, [r#"["ADE_RUN_METADATA", "HOME", "LANG", "PATH", "TMPDIR"]"#, r#"{"team":"payroll"} True True True"#]);
         for pid in std::fs::read_to_string(pids).unwrap().split_whitespace() {
@@ -163,10 +168,11 @@ open({pids:?}, "w").write(f"{{stray.pid}} {{group.pid}} {{orphan.stdout.readline
 #[test]
 fn cancel_and_time_end_a_run_that_does_not_listen() {
     test(async |stack: Stack| {
-        let stubborn =
-            "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\nwhile True: time.sleep(1)";
+        let stubborn = "(output / 'part.csv').write_text('1')\nimport signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
+                        print('on', flush=True)\nwhile True: time.sleep(1)";
         let timed = stack.run_with(stubborn, RunOptions { timeout_seconds: Some(1), ..RunOptions::default() }).await;
         assert_eq!(code(&timed), FailureCode::Timeout);
+        assert_eq!(timed.run.outcome.output_paths, ["part.csv"], "what was made so far is kept");
 
         let document = stack.document("in.csv", stubborn).await;
         let id = stack.create(&stack.config, vec![document], RunOptions::default()).await;
@@ -174,14 +180,14 @@ fn cancel_and_time_end_a_run_that_does_not_listen() {
             while !events(&stack.ade, id).await.iter().any(|event| matches!(event.body, EventBody::RunLog(_))) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            let key = <ade_core::run::Run as ade_core::lease::Executable>::key(id);
-            let update = stack.ade.tables.update(&ade_core::store::table::RUNS, key).set("cancel_requested", true).unwrap();
-            update.send(stack.ade.tables.client()).await.unwrap();
+            let run = stack.ade.runs.get(id).await.unwrap().unwrap();
+            stack.ade.runs.cancel(run).await.unwrap();
         };
         let (canceled, ()) = tokio::join!(stack.execute(id), cancel);
         assert_eq!(canceled.run.status, RunStatus::Canceled);
-        assert_eq!(canceled.run.failure.as_ref().unwrap().code, FailureCode::CanceledByUser);
+        assert_eq!(canceled.run.outcome.failure.as_ref().unwrap().code, FailureCode::CanceledByUser);
         assert_eq!(stack.artifact(&canceled.run).await["run"]["status"], "canceled");
+        assert_eq!(canceled.run.outcome.output_paths, ["part.csv"]);
         stack.stop().await;
     });
 }
@@ -201,14 +207,14 @@ fn several_documents_have_one_artifact_and_outputs_that_do_not_meet() {
         let expected: Vec<String> = documents.iter().map(|document| format!("{}/in_normalized.xlsx", document.document_id)).collect();
         let id = stack.create(&stack.config, documents, RunOptions::default()).await;
         let ended = stack.execute(id).await;
-        assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.error_message);
+        assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.outcome.error_message);
         let mut sorted = expected.clone();
         sorted.sort();
-        assert_eq!(ended.run.output_paths, sorted);
+        assert_eq!(ended.run.outcome.output_paths, sorted);
         let artifact = stack.artifact(&ended.run).await;
         assert_eq!(artifact["tables"], serde_json::json!([{"rows": {"output": 1}}, {"rows": {"output": 2}}]));
         assert_eq!(artifact["run"]["engine_version"], "7");
-        assert_eq!(ended.run.result.unwrap().rows, 3);
+        assert_eq!(ended.run.outcome.result.unwrap().rows, 3);
         stack.stop().await;
     });
 }
@@ -272,7 +278,7 @@ print(json.dumps({"level": "info", "event": "engine.run.completed", "message": "
         let ended = stack.run(engine).await;
         let artifact = stack.artifact(&ended.run).await;
         assert_eq!(artifact["tables"][0]["mapped_columns"][0]["source_column_index"], 1);
-        assert_eq!(ended.run.summary.as_deref(), Some("1 table with 2 rows: 1 column mapped, 1 not, 1 issue"));
+        assert_eq!(ended.run.outcome.summary.as_deref(), Some("1 table with 2 rows: 1 column mapped, 1 not, 1 issue"));
         stack.stop().await;
     });
 }
@@ -283,7 +289,7 @@ fn validate_only_needs_no_document() {
         let options = RunOptions { validate_only: true, ..RunOptions::default() };
         let id = stack.create(&stack.config, Vec::new(), options).await;
         let ended = stack.execute(id).await;
-        assert_eq!((ended.run.status, ended.run.summary.as_deref()), (RunStatus::Succeeded, Some("The config is valid")));
+        assert_eq!((ended.run.status, ended.run.outcome.summary.as_deref()), (RunStatus::Succeeded, Some("The config is valid")));
         stack.stop().await;
     });
 }

@@ -227,7 +227,7 @@ impl Stack {
     }
 
     pub(crate) async fn artifact(&self, run: &Run) -> serde_json::Value {
-        let key = self.ade.objects.key_of(run.artifact_uri.as_deref().unwrap()).unwrap();
+        let key = self.ade.objects.key_of(run.outcome.artifact_uri.as_deref().unwrap()).unwrap();
         serde_json::from_slice(&self.ade.objects.read(key).await.unwrap().unwrap()).unwrap()
     }
 
