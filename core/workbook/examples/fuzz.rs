@@ -1,13 +1,16 @@
 //! Mutates small workbooks of every format and reads them, for a while.
 //!
-//! `cargo run --release -p ade-workbook --example fuzz -- SECONDS`: SECONDS for each format. Members of zip containers are
-//! mutated and packed again, so that damage reaches the parsers instead of stopping at a checksum. A panic is an error that
-//! the reader reports; what this looks for is what can't be reported: an abort, a hang, memory past the cap.
+//! `cargo run --release -p ade-workbook --example fuzz -- SECONDS [SEED]`: SECONDS for each format, as many formats at a time
+//! as there are processors. Members of zip containers are mutated and packed again, so that damage reaches the parsers
+//! instead of stopping at a checksum. A panic is an error that the reader reports; what this looks for is what can't be
+//! reported: an abort, a hang, memory past the cap. The same SEED makes the same mutations.
 
 use std::{
     collections::BTreeMap,
     error::Error,
     io::{Cursor, Read, Write},
+    sync::Mutex,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -17,7 +20,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 const MEMORY_CAP_KIB: u64 = 512 * 1024;
 /// One file may take this long before it counts as a hang.
 const PATIENCE: Duration = Duration::from_secs(5);
-const LIMITS: Limits = Limits { file_bytes: 1 << 24, expanded_bytes: 1 << 26, cells: 1_000_000 };
+const LIMITS: Limits = Limits { file_bytes: 1 << 24, expanded_bytes: 1 << 26, cells: 1_000_000, shared_strings: 1_000_000 };
 const CSV: &[u8] = b"First Name,Email\n\"Lee, Ann\",\"a\"\"b@x.org\"\nBob;x\ty|z,1\r\n\r\n";
 const ODS: &str = r#"<office:document-content xmlns:office="o" xmlns:table="t" xmlns:text="x"><office:body><office:spreadsheet>
 <table:table table:name="A"><table:table-row table:number-rows-repeated="2"><table:table-cell office:value-type="float" office:value="1.5"/>
@@ -25,26 +28,47 @@ const ODS: &str = r#"<office:document-content xmlns:office="o" xmlns:table="t" x
 <table:table-cell office:value-type="string"><text:p>text</text:p></table:table-cell></table:table-row></table:table>
 </office:spreadsheet></office:body></office:document-content>"#;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let seconds = std::env::args().nth(1).map_or(Ok(10), |text| text.parse())?;
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    for (name, seed) in seeds()? {
-        let end = Instant::now() + Duration::from_secs(seconds);
-        let mut outcomes: BTreeMap<&str, u64> = BTreeMap::new();
-        while Instant::now() < end {
-            let bytes = mutated(&seed, &mut random)?;
-            let started = Instant::now();
-            *outcomes.entry(read(bytes, name)).or_default() += 1;
-            if started.elapsed() > PATIENCE {
-                return Err(format!("{name}: a file took {:?}", started.elapsed()).into());
-            }
+/// What goes wrong on a thread crosses to the one that started it.
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let seconds = Duration::from_secs(arguments.next().map_or(Ok(10), |text| text.parse())?);
+    let seed = arguments.next().map_or(Ok(0x9E37_79B9_7F4A_7C15), |text| text.parse())?;
+    let formats = Mutex::new(seeds()?);
+    let next = || formats.lock().map_or(None, |mut formats| formats.pop());
+    let work = || -> Result<(), Failure> {
+        while let Some((name, bytes)) = next() {
+            fuzz(name, &bytes, seconds, &mut Random(seed | 1))?;
         }
-        let peak = peak_kib()?;
-        println!("{name}: {outcomes:?}, peak {} MiB", peak / 1024);
-        if peak > MEMORY_CAP_KIB {
-            return Err("the memory cap was passed".into());
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers = thread::available_parallelism()?.get();
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a worker panicked")?)
+    })?;
+    let peak = peak_kib()?;
+    println!("peak {} MiB", peak / 1024);
+    if peak > MEMORY_CAP_KIB {
+        return Err(format!("the cap of {} MiB was passed", MEMORY_CAP_KIB / 1024).into());
+    }
+    Ok(())
+}
+
+/// Reads mutations of one file until the time is over.
+fn fuzz(name: &str, seed: &[u8], time: Duration, random: &mut Random) -> Result<(), Failure> {
+    let end = Instant::now() + time;
+    let mut outcomes: BTreeMap<&str, u64> = BTreeMap::new();
+    while Instant::now() < end {
+        let bytes = mutated(seed, random)?;
+        let started = Instant::now();
+        *outcomes.entry(read(bytes, name)).or_default() += 1;
+        if started.elapsed() > PATIENCE {
+            return Err(format!("{name}: a file took {:?}", started.elapsed()).into());
         }
     }
+    println!("{name}: {outcomes:?}");
     Ok(())
 }
 
@@ -63,7 +87,7 @@ fn read(bytes: Vec<u8>, name: &str) -> &'static str {
 /// One small file of each format: its name and bytes.
 type Seeds = Vec<(&'static str, Vec<u8>)>;
 
-fn seeds() -> Result<Seeds, Box<dyn Error>> {
+fn seeds() -> Result<Seeds, Failure> {
     let mut book = rust_xlsxwriter::Workbook::new();
     let sheet = book.add_worksheet();
     let date = rust_xlsxwriter::Format::new().set_num_format("yyyy-mm-dd");
@@ -77,11 +101,12 @@ fn seeds() -> Result<Seeds, Box<dyn Error>> {
         ("content.xml".to_owned(), ODS.as_bytes().to_vec()),
     ])?;
     let xls = include_bytes!("../tests/seeds/small.xls").to_vec();
-    Ok(vec![("a.ods", ods), ("a.xls", xls), ("a.csv", CSV.to_vec()), ("a.xlsx", xlsx)])
+    let xlsb = include_bytes!("../tests/seeds/small.xlsb").to_vec();
+    Ok(vec![("a.ods", ods), ("a.xls", xls), ("a.csv", CSV.to_vec()), ("a.xlsx", xlsx), ("a.xlsb", xlsb)])
 }
 
 /// The seed with some bytes changed, in one of its members when it is a zip container.
-fn mutated(seed: &[u8], random: &mut Random) -> Result<Vec<u8>, Box<dyn Error>> {
+fn mutated(seed: &[u8], random: &mut Random) -> Result<Vec<u8>, Failure> {
     if !seed.starts_with(b"PK") || random.below(10) == 0 {
         let mut bytes = seed.to_vec();
         damage(&mut bytes, random);
@@ -103,7 +128,7 @@ fn mutated(seed: &[u8], random: &mut Random) -> Result<Vec<u8>, Box<dyn Error>> 
     packed(&members)
 }
 
-fn packed(members: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Box<dyn Error>> {
+fn packed(members: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Failure> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in members {
         archive.start_file(name.as_str(), SimpleFileOptions::default().compression_method(CompressionMethod::Stored))?;
@@ -139,7 +164,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
 }
 
 /// Peak resident size of this process.
-fn peak_kib() -> Result<u64, Box<dyn Error>> {
+fn peak_kib() -> Result<u64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)

@@ -17,6 +17,8 @@ use crate::{Kind, Limits, OpenError};
 const VALUES: [u16; 8] = [0x0006, 0x00BD, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E];
 const MULRK: u16 = 0x00BD;
 const BOUND_SHEET: u16 = 0x0085;
+/// The table of shared strings; how many it holds comes second.
+const SST: u16 = 0x00FC;
 const END: u16 = 0x000A;
 const DIMENSIONS: u16 = 0x0200;
 /// A blank cell, which the reader skips.
@@ -65,8 +67,12 @@ fn check(stream: &mut [u8], limits: &Limits) -> Result<(), OpenError> {
     let mut starts = vec![0];
     let mut at = 0;
     while let Some((kind, data, next)) = record(stream, at) {
-        if let (BOUND_SHEET, [a, b, c, d, ..]) = (kind, &stream[data]) {
-            starts.push(u32::from_le_bytes([*a, *b, *c, *d]) as usize);
+        match (kind, &stream[data]) {
+            (BOUND_SHEET, [a, b, c, d, ..]) => starts.push(u32::from_le_bytes([*a, *b, *c, *d]) as usize),
+            (SST, [_, _, _, _, a, b, c, d, ..]) if u64::from(u32::from_le_bytes([*a, *b, *c, *d])) > limits.shared_strings => {
+                return Err(OpenError::TooLarge { what: "the number of shared strings", limit: limits.shared_strings });
+            }
+            _ => {}
         }
         at = next;
     }

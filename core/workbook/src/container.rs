@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    io::{BufReader, Read, Seek, SeekFrom},
+    io::{self, BufReader, Read, Seek, SeekFrom},
 };
 
 use quick_xml::{
@@ -14,6 +14,12 @@ use zip::ZipArchive;
 use crate::{Kind, Limits, OpenError};
 
 const WORKBOOK_XML_BYTES: u64 = 16 << 20;
+/// `<si/>`.
+const SHORTEST_SI: u64 = 5;
+/// A record of BIFF12 without data: its type and its length.
+const SHORTEST_RECORD: u64 = 2;
+/// `BrtSSTItem`.
+const SST_ITEM: u64 = 0x13;
 
 /// The kind of workbook in a zip archive, by its parts.
 pub(crate) fn zip_kind(source: &mut (impl Read + Seek)) -> Option<Kind> {
@@ -58,33 +64,96 @@ pub(crate) fn check_expansion(source: &mut (impl Read + Seek), kind: Kind, limit
     Ok(())
 }
 
-/// Refuses an xlsx whose table of shared strings claims more entries than it can hold: calamine reserves room for the claim
-/// before it reads the first, and memory that can't be had ends the process.
+/// Refuses an xlsx with more shared strings than the limit, and one that claims more than it can hold: calamine reserves room
+/// for the claim before it reads the first, and memory that can't be had ends the process.
 pub(crate) fn check_shared_strings(source: &mut (impl Read + Seek), limits: &Limits) -> Result<(), OpenError> {
     let corrupt = |reason: String| OpenError::Corrupt { kind: Kind::Xlsx, reason };
     source.seek(SeekFrom::Start(0))?;
     let mut archive = ZipArchive::new(source).map_err(|error| corrupt(error.to_string()))?;
-    let names: Vec<String> = archive.file_names().flatten().map(Cow::into_owned).collect();
-    for name in names.iter().filter(|name| name.to_ascii_lowercase().ends_with("sharedstrings.xml")) {
-        let part = archive.by_name(name).map_err(|error| corrupt(error.to_string()))?;
-        let most = part.size().min(limits.cells);
+    for name in parts_ending(&archive, "sharedstrings.xml") {
+        let part = archive.by_name(&name).map_err(|error| corrupt(error.to_string()))?;
+        let size = part.size();
         let mut reader = Reader::from_reader(BufReader::new(part));
         let mut buffer = Vec::new();
+        let mut strings = 0;
         // Damage is the parser's to tell.
         while let Ok(event) = reader.read_event_into(&mut buffer) {
             match event {
                 Event::Start(element) | Event::Empty(element) if element.local_name().as_ref() == "sst" => {
-                    if claim(&element, "uniqueCount") > most {
+                    let claimed = claim(&element, "uniqueCount");
+                    if claimed > size {
                         return Err(corrupt("it claims more shared strings than it can hold".to_owned()));
                     }
-                    break;
+                    within(claimed, limits)?;
+                    // Most tables are too small to need counting.
+                    if size / SHORTEST_SI <= limits.shared_strings {
+                        break;
+                    }
+                }
+                Event::Start(element) | Event::Empty(element) if element.local_name().as_ref() == "si" => {
+                    strings += 1;
+                    within(strings, limits)?;
                 }
                 Event::Eof => break,
-                _ => buffer.clear(),
+                _ => {}
+            }
+            buffer.clear();
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an xlsb with more shared strings than the limit. Records: [MS-XLSB] 2.1.4.
+pub(crate) fn check_shared_items(source: &mut (impl Read + Seek), limits: &Limits) -> Result<(), OpenError> {
+    let corrupt = |reason: String| OpenError::Corrupt { kind: Kind::Xlsb, reason };
+    source.seek(SeekFrom::Start(0))?;
+    let mut archive = ZipArchive::new(source).map_err(|error| corrupt(error.to_string()))?;
+    for name in parts_ending(&archive, "sharedstrings.bin") {
+        let part = archive.by_name(&name).map_err(|error| corrupt(error.to_string()))?;
+        if part.size() / SHORTEST_RECORD <= limits.shared_strings {
+            continue;
+        }
+        let mut records = BufReader::new(part);
+        let mut strings = 0;
+        // Damage is the parser's to tell.
+        while let Some((kind, length)) = record_head(&mut records) {
+            strings += u64::from(kind == SST_ITEM);
+            within(strings, limits)?;
+            if io::copy(&mut records.by_ref().take(length), &mut io::sink()).is_err() {
+                break;
             }
         }
     }
     Ok(())
+}
+
+/// Type and length of the record that starts here: 7 bits a byte, low bits first, 2 bytes and 4 bytes at most.
+fn record_head(records: &mut impl Read) -> Option<(u64, u64)> {
+    let mut number = |most: u32| {
+        let mut value = 0_u64;
+        for position in 0..most {
+            let mut byte = [0];
+            records.read_exact(&mut byte).ok()?;
+            value |= u64::from(byte[0] & 0x7F) << (7 * position);
+            if byte[0] < 0x80 {
+                break;
+            }
+        }
+        Some(value)
+    };
+    Some((number(2)?, number(4)?))
+}
+
+fn within(strings: u64, limits: &Limits) -> Result<(), OpenError> {
+    if strings > limits.shared_strings {
+        return Err(OpenError::TooLarge { what: "the number of shared strings", limit: limits.shared_strings });
+    }
+    Ok(())
+}
+
+/// Names of the parts that end so, whatever their case.
+fn parts_ending<R: Read + Seek>(archive: &ZipArchive<R>, end: &str) -> Vec<String> {
+    archive.file_names().flatten().filter(|name| name.to_ascii_lowercase().ends_with(end)).map(Cow::into_owned).collect()
 }
 
 /// A count that an element claims; one that is not a number claims nothing.

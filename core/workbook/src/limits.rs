@@ -7,12 +7,14 @@ pub struct Limits {
     pub expanded_bytes: u64,
     /// Cells of one sheet, blanks between values included.
     pub cells: u64,
+    /// Entries of the table of strings that all sheets of a workbook share.
+    pub shared_strings: u64,
 }
 
 impl Default for Limits {
-    /// 1 GiB of file, 4 GiB expanded, 50 million cells (about 800 MiB of memory).
+    /// 1 GiB of file, 4 GiB expanded, 50 million cells (about 800 MiB of memory), 20 million shared strings (as much again).
     fn default() -> Self {
-        Self { file_bytes: 1 << 30, expanded_bytes: 4 << 30, cells: 50_000_000 }
+        Self { file_bytes: 1 << 30, expanded_bytes: 4 << 30, cells: 50_000_000, shared_strings: 20_000_000 }
     }
 }
 

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fmt,
     fs::File,
     io::{BufReader, Cursor, Read, Seek, SeekFrom},
@@ -105,7 +106,8 @@ impl Workbook {
                 input = BufReader::new(sound);
             }
             Kind::Xlsx => container::check_shared_strings(&mut input, limits)?,
-            Kind::Xlsb | Kind::Delimited => {}
+            Kind::Xlsb => container::check_shared_items(&mut input, limits)?,
+            Kind::Delimited => {}
         }
         let active = if kind == Kind::Xlsx { container::active_tab(&mut input) } else { None };
         input.seek(SeekFrom::Start(0))?;
@@ -277,19 +279,15 @@ fn sorted<'a>(
         while let Some(cell) = rest.next_if(|cell| cell.get_position().0 as usize == row) {
             late.push(cell);
         }
-        let early = before.row(row);
-        let width = late.last().map_or(0, |cell| cell.get_position().1 as usize + 1).max(early.len());
-        let mut late = late.iter().peekable();
-        for column in 0..width {
-            let mut value = match early.get(column) {
-                Some(crate::Cell::Text(index)) => cell::Raw::Text(before.text(*index)),
-                Some(cell) => cell::Raw::Cell(*cell),
-                None => cell::Raw::Cell(crate::Cell::Empty),
-            };
-            while let Some(cell) = late.next_if(|cell| cell.get_position().1 as usize == column) {
-                value = cell::from_data_ref(cell.get_value());
-            }
-            builder.push(row, column, &value)?;
+        // By column, because a column's number is whatever the file claims. What comes late replaces what came early.
+        let early = before.row(row).iter().map(|cell| match cell {
+            crate::Cell::Text(index) => cell::Raw::Text(before.text(*index)),
+            cell => cell::Raw::Cell(*cell),
+        });
+        let mut cells: BTreeMap<usize, cell::Raw<'_>> = early.enumerate().collect();
+        cells.extend(late.iter().map(|cell| (cell.get_position().1 as usize, cell::from_data_ref(cell.get_value()))));
+        for (column, value) in &cells {
+            builder.push(row, *column, value)?;
         }
     }
     Ok(builder.finish(height))

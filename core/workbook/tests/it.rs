@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 
 use ade_workbook::{Cell, DelimitedOptions, Grid, Kind, Limits, OpenError, ScanCaps, Visibility, Workbook, probe};
 use proptest::prelude::*;
@@ -280,4 +280,65 @@ fn an_ods_that_ends_too_early_is_damaged() {
         let error = open(archive.finish().unwrap().into_inner(), "a.ods").unwrap_err();
         assert_eq!(error.code(), "corrupt", "{error}");
     }
+}
+
+/// Tables that are told, and one that tells less than it holds.
+#[test]
+fn shared_strings_have_a_limit() {
+    let told = r#"<sst uniqueCount="11">"#.to_owned() + &"<si><t>x</t></si>".repeat(11) + "</sst>";
+    let untold = "<sst>".to_owned() + &"<si/>".repeat(11) + "</sst>";
+    for (table, most, opens) in [(&told, 10, false), (&untold, 10, false), (&told, 11, true), (&untold, 11, true)] {
+        let mut archive = zip::ZipWriter::new_append(Cursor::new(hand_made("<worksheet><sheetData/></worksheet>"))).unwrap();
+        archive.start_file("xl/sharedStrings.xml", zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(table.as_bytes()).unwrap();
+        let limits = Limits { shared_strings: most, ..Limits::default() };
+        let opened = probe(archive.finish().unwrap(), "a.xlsx", &limits);
+        assert_eq!(opened.map_err(|error| error.code()).is_ok(), opens, "{table}");
+    }
+    for (name, bytes) in [("a.xls", &include_bytes!("seeds/small.xls")[..]), ("a.xlsb", &include_bytes!("seeds/small.xlsb")[..])] {
+        let none = Limits { shared_strings: 0, ..Limits::default() };
+        assert_eq!(probe(Cursor::new(bytes), name, &none).unwrap_err().code(), "too_large", "{name}");
+        probe(Cursor::new(bytes), name, &Limits::default()).unwrap();
+    }
+}
+
+/// Made by the engine's `tests/xlsb.py`: strings, numbers, a boolean, what formulas came to, a date, an error, a hidden sheet.
+#[test]
+fn xlsb_is_read() {
+    let mut book = open(include_bytes!("seeds/small.xlsb").to_vec(), "a.xlsb").unwrap();
+    assert_eq!(book.kind(), Kind::Xlsb);
+    let states: Vec<_> = book.sheets().iter().map(|sheet| sheet.visibility).collect();
+    assert_eq!(states, [Visibility::Visible, Visibility::Hidden]);
+    let grid = book.read_sheet(0, ScanCaps::default()).unwrap();
+    let day = 86_400_000_000;
+    assert_eq!(grid.row(1)[1..3], [Cell::Float(3.5), Cell::DateTime(19_782 * day + day / 2)]);
+    let told = |row: usize, column: usize| match grid.cell(row, column) {
+        Cell::Text(index) => grid.text(index).to_owned(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!([told(0, 0), told(0, 1), told(0, 3), told(1, 0), told(1, 3)], ["text", "Int(1)", "Bool(true)", "cached", "#N/A"]);
+}
+
+/// Found by the fuzzer: a cell out of order in a column far beyond any sheet's took minutes.
+#[test]
+fn a_column_that_can_not_be_costs_nothing() {
+    let mut archive = zip::ZipArchive::new(Cursor::new(include_bytes!("seeds/small.xlsb"))).unwrap();
+    let mut written = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for index in 0..archive.len() {
+        let mut member = archive.by_index(index).unwrap();
+        let name = member.name().unwrap().into_owned();
+        let mut content = Vec::new();
+        member.read_to_end(&mut content).unwrap();
+        if name.ends_with("sheet1.bin") {
+            // The shared string in A1, once more at the end of the data: column 2^32 - 1 of row 1.
+            let end = memchr::memmem::rfind(&content, &[0x92, 0x01]).unwrap();
+            let row = [&[0x00, 0x08][..], &0_u32.to_le_bytes(), &[0; 4]].concat();
+            let cell = [&[0x07, 0x0C][..], &u32::MAX.to_le_bytes(), &[0; 8]].concat();
+            content.splice(end..end, [row, cell].concat());
+        }
+        written.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        written.write_all(&content).unwrap();
+    }
+    let grid = read(written.finish().unwrap().into_inner(), "a.xlsb");
+    assert_eq!((grid.height(), grid.truncated_rows), (2, 1));
 }

@@ -27,9 +27,17 @@ pub(crate) struct Workbook {
 #[pymethods]
 impl Workbook {
     #[new]
-    #[pyo3(signature = (path, *, detect, file_bytes, expanded_bytes, cells))]
-    fn new(py: Python<'_>, path: PathBuf, detect: bool, file_bytes: u64, expanded_bytes: u64, cells: u64) -> PyResult<Self> {
-        let limits = Limits { file_bytes, expanded_bytes, cells };
+    #[pyo3(signature = (path, *, detect, file_bytes, expanded_bytes, cells, shared_strings))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        detect: bool,
+        file_bytes: u64,
+        expanded_bytes: u64,
+        cells: u64,
+        shared_strings: u64,
+    ) -> PyResult<Self> {
+        let limits = Limits { file_bytes, expanded_bytes, cells, shared_strings };
         let book = py
             .detach(|| ade_workbook::Workbook::open_path(&path, &limits, DelimitedOptions { detect }))
             .map_err(|error| from_open(&error))?;

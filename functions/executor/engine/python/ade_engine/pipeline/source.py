@@ -41,6 +41,7 @@ class Source:
                 file_bytes=settings.max_file_bytes,
                 expanded_bytes=settings.max_expanded_bytes,
                 cells=settings.max_cells,
+                shared_strings=settings.max_shared_strings,
             )
         except WorkbookError as error:
             raise self._input_error(error) from error
