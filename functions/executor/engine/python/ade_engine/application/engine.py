@@ -207,11 +207,19 @@ class _Run:
         if self.settings.engine < 2 and not isinstance(failure, HookError):
             stage = UNKNOWN
         message = str(failure) or type(failure).__name__
+        line = innermost_line(failure)
+        if isinstance(failure, SyntaxError) and failure.filename:
+            line = f"{failure.filename}:{failure.lineno}"
         if not isinstance(failure, AdeEngineError):
-            line = innermost_line(failure)
-            if isinstance(failure, SyntaxError) and failure.filename:
-                line = f"{failure.filename}:{failure.lineno}"
-            message = f"{type(failure).__name__}: {message}" + (f" ({line})" if line else "")
+            message = f"{type(failure).__name__}: {message}"
+        # Errors of rules say where the rule is; of the others, the config's innermost line does.
+        if line is not None and (isinstance(failure, ConfigError) or not isinstance(failure, AdeEngineError)):
+            message = f"{message} ({line})"
+        if self.registry is not None and self.plan.input_file.name not in message:
+            message = f"'{self.plan.input_file.name}': {message}"
+        if self.package is not None:
+            # Files are named as the config's project names them, wherever it was put.
+            message = message.replace(f"{self.package.root}{os.sep}", "")
         return RunError(code, stage, message)
 
     def _finish(self, error: RunError | None) -> RunResult:

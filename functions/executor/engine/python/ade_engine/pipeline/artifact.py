@@ -13,7 +13,7 @@ from ade_engine.version import __version__
 
 if TYPE_CHECKING:
     from ade_engine.extensions.loader import ConfigPackage
-    from ade_engine.pipeline.columns import ColumnScores
+    from ade_engine.pipeline.columns import ColumnScores, Contribution
     from ade_engine.pipeline.report import Report
     from ade_engine.pipeline.table import Issue, Table
 
@@ -83,7 +83,7 @@ def _table(report: Report, table: Table, root: Path | None) -> dict[str, Any]:
                 "header": headers[index].raw,
                 "source_column_index": table.source.block.first_column + index,
                 "score": table.mapping.fields[index][1],
-                "contributions": _contributions(table.mapping.scores[index], table.mapping.fields[index][0], root),
+                "contributions": _contributions(table.mapping.scores[index].contributions, root),
                 "runner_up": _runner_up(table.mapping.scores[index], table.mapping.fields[index][0], root),
             }
             for index in indices
@@ -95,7 +95,7 @@ def _table(report: Report, table: Table, root: Path | None) -> dict[str, Any]:
                 "source_column_index": table.source.block.first_column + index,
                 "empty": table.is_empty_column(index),
                 "reason": table.unmapped_reason(index),
-                "contributions": _contributions(table.mapping.scores[index], None, root),
+                "contributions": _contributions(table.mapping.scores[index].contributions, root),
                 "runner_up": _runner_up(table.mapping.scores[index], None, root),
             }
             for index in indices
@@ -117,9 +117,8 @@ def _table(report: Report, table: Table, root: Path | None) -> dict[str, Any]:
     }
 
 
-def _contributions(scores: ColumnScores, field: str | None, root: Path | None) -> list[dict[str, Any]]:
-    """What each detector gave: for a mapped column to its field, for an unmapped one to every field."""
-    chosen = scores.contributions if field is None else scores.of(field)
+def _contributions(chosen: list[Contribution], root: Path | None) -> list[dict[str, Any]]:
+    """What each detector gave each field; a field's score is the sum of its own."""
     return [
         {
             "detector": contribution.detector,
@@ -135,7 +134,7 @@ def _runner_up(scores: ColumnScores, field: str | None, root: Path | None) -> di
     """The next best field of a column."""
     for name, score in scores.ranked():
         if name != field:
-            return {"field": name, "score": score, "contributions": _contributions(scores, name, root)}
+            return {"field": name, "score": score, "contributions": _contributions(scores.of(name), root)}
     return None
 
 

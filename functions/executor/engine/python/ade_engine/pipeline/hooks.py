@@ -19,7 +19,8 @@ def notify(run: RunContext, hook: HookName, context: dict[str, Any]) -> None:
     """Calls hooks that return nothing."""
     for bound, answer in _calls(run, hook, context):
         if answer is not None:
-            raise HookError(f"{bound.label} must return None, not {type(answer).__name__}", stage=hook.value)
+            kind = type(answer).__name__
+            raise HookError(f"{_title(hook, context)}: {bound.label} must return None, not {kind}", stage=hook.value)
 
 
 def refine(run: RunContext, hook: HookName, table: pl.DataFrame, context: dict[str, Any]) -> pl.DataFrame:
@@ -30,7 +31,8 @@ def refine(run: RunContext, hook: HookName, table: pl.DataFrame, context: dict[s
             context["table"] = answer
         elif answer is not None:
             kind = type(answer).__name__
-            raise HookError(f"{bound.label} must return a polars DataFrame or None, not {kind}", stage=hook.value)
+            wanted = f"{bound.label} must return a polars DataFrame or None, not {kind}"
+            raise HookError(f"{_title(hook, context)}: {wanted}", stage=hook.value)
     return context["table"]
 
 
@@ -46,9 +48,18 @@ def _calls(run: RunContext, hook: HookName, context: dict[str, Any]) -> Any:
             raise
         except Exception as error:
             message = bound.failure(error) if "bound" in locals() else str(error)
-            raise HookError(f"Hook {hook.value} failed: {message}", stage=hook.value) from error
+            raise HookError(f"{_title(hook, context)}: {message}", stage=hook.value) from error
         run.logger.event("hook.end", level=logging.DEBUG, data={**names, **place})
         yield bound, answer
+
+
+def _title(hook: HookName, context: dict[str, Any]) -> str:
+    """What failed, and on which sheet and table."""
+    place = _place(context)
+    title = f"Hook {hook.value} failed"
+    if place["table_region"] is not None:
+        return f"{title} on table {place['table_index']} of '{place['sheet_name']}' ({place['table_region']})"
+    return title if place["sheet_name"] is None else f"{title} on '{place['sheet_name']}'"
 
 
 def _place(context: dict[str, Any]) -> dict[str, Any]:

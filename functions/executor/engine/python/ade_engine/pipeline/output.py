@@ -302,10 +302,10 @@ def _write_openpyxl(sheet: Any, block: _Block) -> None:
 
 
 def _set_text(cell: Any, text: str) -> None:
-    """Text as text: openpyxl would take a leading "=" for a formula, and refuses control characters."""
+    """Text as text: openpyxl would take a leading "=" for a formula, and takes control characters in Excel's escape only."""
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-    cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)
+    cell.value = ILLEGAL_CHARACTERS_RE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
     cell.data_type = "s"
 
 

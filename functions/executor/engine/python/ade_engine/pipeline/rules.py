@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ade_engine.extensions.invoke import Bound
+from ade_engine.extensions.invoke import Bound, innermost_line
 from ade_engine.models.errors import AdeEngineError, PipelineError
 
 if TYPE_CHECKING:
@@ -23,7 +24,13 @@ DIAGNOSTICS_PREFIX = "__ade_"
 SAMPLE_ROWS = 3
 
 
-def transform(run: RunContext, table: pl.DataFrame, context: dict[str, Any]) -> tuple[pl.DataFrame, set[str]]:
+Locate = Callable[[str, int | None], str]
+"""Says where in the source a field's value in a row of the frame is; without a row, where the field is."""
+
+
+def transform(
+    run: RunContext, table: pl.DataFrame, context: dict[str, Any], locate: Locate
+) -> tuple[pl.DataFrame, set[str]]:
     """The frame after all transforms, and the fields that a transform gave an expression for."""
     emitted: set[str] = set()
     for name, registrations in _in_order(run, table, run.registry.column_transforms):
@@ -31,16 +38,16 @@ def transform(run: RunContext, table: pl.DataFrame, context: dict[str, Any]) -> 
             table = table.with_columns(pl.lit(None).alias(name))
         for registration in registrations:
             before = table
-            expression = _ask(run, registration, table, context, TRANSFORM)
+            expression = _ask(registration, table, context, TRANSFORM, locate)
             if expression is not None:
-                table = _apply(registration, table, expression.alias(name), TRANSFORM)
+                table = _apply(registration, table, expression.alias(name), TRANSFORM, locate)
                 emitted.add(name)
             if run.debugging:
                 _trace(run, registration, before, table, context, expression is not None)
     return table, emitted
 
 
-def validate(run: RunContext, table: pl.DataFrame, context: dict[str, Any]) -> pl.DataFrame:
+def validate(run: RunContext, table: pl.DataFrame, context: dict[str, Any], locate: Locate) -> pl.DataFrame:
     """The frame with a column of messages for each validated field, and the totals of each row."""
     issue_columns = []
     for name, registrations in _in_order(run, table, run.registry.column_validators):
@@ -48,11 +55,11 @@ def validate(run: RunContext, table: pl.DataFrame, context: dict[str, Any]) -> p
             table = table.with_columns(pl.lit(None).alias(name))
         messages = []
         for number, registration in enumerate(registrations):
-            expression = _ask(run, registration, table, context, VALIDATE)
+            expression = _ask(registration, table, context, VALIDATE, locate)
             if expression is None:
                 continue
             column = f"{ISSUE_PREFIX}{name}__{number}"
-            table = _apply(registration, table, expression.cast(pl.String).alias(column), VALIDATE)
+            table = _apply(registration, table, expression.cast(pl.String).alias(column), VALIDATE, locate)
             messages.append(column)
         if messages:
             joined = pl.concat_str(messages, separator="; ", ignore_nulls=True)
@@ -89,33 +96,62 @@ def _in_order(
 
 
 def _ask(
-    run: RunContext, registration: Registration, table: pl.DataFrame, context: dict[str, Any], stage: str
+    registration: Registration, table: pl.DataFrame, context: dict[str, Any], stage: str, locate: Locate
 ) -> pl.Expr | None:
     keywords = {**context, "table": table, "field_name": registration.target}
     bound = Bound(registration, keywords)
+    place = f"{stage.capitalize()} of '{registration.target}' failed on {locate(registration.target, None)}"
     try:
         expression = bound(keywords)
     except AdeEngineError:
         raise
     except TypeError as error:
-        raise PipelineError(f"{stage.capitalize()} failed: {bound.failure(error)}", stage=stage) from error
+        raise PipelineError(f"{place}: {bound.failure(error)}", stage=stage) from error
     except Exception as error:
-        raise RuleFailure(f"{stage.capitalize()} failed: {bound.failure(error)}", stage=stage) from error
+        raise RuleFailure(f"{place}: {bound.failure(error)}", stage=stage) from error
     if expression is not None and not isinstance(expression, pl.Expr):
+        kind = type(expression).__name__
         raise PipelineError(
-            f"{bound.label} must return a polars expression or None, not {type(expression).__name__}", stage=stage
+            f"{place}: {bound.label} must return a polars expression or None, not {kind}", stage=stage
         )
     return expression
 
 
-def _apply(registration: Registration, table: pl.DataFrame, expression: pl.Expr, stage: str) -> pl.DataFrame:
+def _apply(
+    registration: Registration, table: pl.DataFrame, expression: pl.Expr, stage: str, locate: Locate
+) -> pl.DataFrame:
     try:
         return table.with_columns(expression)
     except Exception as error:
-        place = f"{registration.name} ({registration.location})"
-        raise RuleFailure(
-            f"{stage.capitalize()} of '{registration.target}' failed in the expression of {place}: {error}", stage=stage
-        ) from error
+        name = registration.target
+        place = f"{stage.capitalize()} of '{name}' failed on {locate(name, _culprit(table, expression))}"
+        # Code that the expression calls back has a line of its own.
+        line = innermost_line(error) or registration.location
+        raise RuleFailure(f"{place}, in the expression of {registration.name} ({line}): {error}", stage=stage) from error
+
+
+def _culprit(table: pl.DataFrame, expression: pl.Expr) -> int | None:
+    """The first row that the expression fails on by itself; None when it fails whatever the rows hold."""
+    low, high = 0, table.height
+    if _fails(table.clear(), expression):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _fails(table.slice(low, middle - low), expression):
+            high = middle
+        elif _fails(table.slice(middle, high - middle), expression):
+            low = middle
+        else:
+            return None
+    return low
+
+
+def _fails(table: pl.DataFrame, expression: pl.Expr) -> bool:
+    try:
+        table.with_columns(expression)
+    except Exception:
+        return True
+    return False
 
 
 class RuleFailure(AdeEngineError):

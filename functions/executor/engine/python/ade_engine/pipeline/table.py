@@ -97,6 +97,16 @@ class Table:
             return None
         return f"{self.sheet.name}!{column_letter(column + 1)}{row}"
 
+    def place(self, name: str, row: int | None) -> str:
+        """Where a field's value in a row of the frame (from 0) was: its cell, or its row when no rule made the row up."""
+        source_row = None if row is None else self.rows[row]
+        column = self.mapping.columns().get(name)
+        if source_row is None:
+            return f"table {self.index} of '{self.sheet.name}' ({self.region.a1})"
+        if column is None:
+            return f"row {source_row} of '{self.sheet.name}'"
+        return str(self.source_cell(source_row, self.source.block.first_column + column))
+
     def read_derived(self, state: dict[str, Any]) -> None:
         """Takes over the mappings that rules say they derived."""
         taken = {name for name, _ in self.mapping.fields.values()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 TOTAL = re.compile(r"^(grand |sub[ -]?)?totals?:?$|^sum:?$", re.IGNORECASE)
+HEADING = re.compile(r"^(foot)?notes?$|^(remarks|comments|legend|sources?|disclaimer)$", re.IGNORECASE)
 NOTE_SCORE = 2.0
 WIDE = 3
 """Cells from which on a row is surely part of a table."""
@@ -25,6 +26,11 @@ def detect_notes(*, rows, **_):
     if not any(count >= WIDE for count in filled):
         return {}
     loose = [0 < count < WIDE and _is_prose(rows[row], text[row]) for row, count in enumerate(filled)]
+    # A word by itself heads the prose right under it, after a gap or when it says so.
+    for row in reversed(range(len(filled) - 1)):
+        after_gap = row == 0 or filled[row - 1] == 0
+        if filled[row] == text[row] == 1 and loose[row + 1] and (after_gap or _is_heading(rows[row])):
+            loose[row] = True
     for start, end in _runs(loose):
         # Prose is a note when a gap or the edge of the sheet parts it from a table on one side at least.
         if start == 0 or end == len(filled) or filled[start - 1] == 0 or filled[end] == 0:
@@ -47,8 +53,17 @@ def _is_prose(values, texts):
 
 
 def _is_total(values):
-    first = next(value for value in values if value not in (None, ""))
-    return isinstance(first, str) and TOTAL.match(first.strip()) is not None
+    return TOTAL.match(_first_text(values)) is not None
+
+
+def _is_heading(values):
+    return HEADING.match(_first_text(values)) is not None
+
+
+def _first_text(values):
+    """The first cell that is not blank, if it is text."""
+    first = next((value for value in values if value not in (None, "")), None)
+    return first.strip() if isinstance(first, str) else ""
 
 
 def _runs(flags):
