@@ -14,6 +14,11 @@ use zip::ZipArchive;
 use crate::{Kind, Limits, OpenError};
 
 const WORKBOOK_XML_BYTES: u64 = 16 << 20;
+/// How far a large part may expand. Sheets of one value over and over, with a reference in each cell, stay below 30; deflate
+/// itself ends at 1032.
+const MOST_EXPANSION: u64 = 200;
+/// Parts that are smaller than this may expand as they like.
+const LARGE_PART_BYTES: u64 = 64 << 20;
 /// `<si/>`.
 const SHORTEST_SI: u64 = 5;
 /// A record of BIFF12 without data: its type and its length.
@@ -49,14 +54,18 @@ pub(crate) fn is_encrypted_package(source: &mut (impl Read + Seek)) -> bool {
     read.is_ok() && memchr::memmem::find(&content, &name).is_some()
 }
 
-/// Refuses an archive that would expand past the limit. The directory's sizes are claims, but the zip crate fails a read
+/// Refuses an archive that would expand past the limit, or far beyond what sheets do. The directory's sizes are claims, but the zip crate fails a read
 /// that goes past one (`Crc32Reader::with_size_limit`), so they bound what a parser can ever see.
 pub(crate) fn check_expansion(source: &mut (impl Read + Seek), kind: Kind, limits: &Limits) -> Result<(), OpenError> {
     let corrupt = |error: zip::result::ZipError| OpenError::Corrupt { kind, reason: error.to_string() };
     let mut archive = ZipArchive::new(source).map_err(corrupt)?;
     let mut expanded = 0_u64;
     for index in 0..archive.len() {
-        expanded = expanded.saturating_add(archive.by_index_raw(index).map_err(corrupt)?.size());
+        let part = archive.by_index_raw(index).map_err(corrupt)?;
+        if part.size() > LARGE_PART_BYTES && part.size() / MOST_EXPANSION > part.compressed_size() {
+            return Err(OpenError::Bomb { ratio: MOST_EXPANSION });
+        }
+        expanded = expanded.saturating_add(part.size());
     }
     if expanded > limits.expanded_bytes {
         return Err(OpenError::TooLarge { what: "the decompressed size in bytes", limit: limits.expanded_bytes });

@@ -51,6 +51,12 @@ pub enum OpenError {
         /// The limit, in the unit of `what`.
         limit: u64,
     },
+    /// A part of the container expands further than any sheet does.
+    #[error("The file is too large: a part of it expands to more than {ratio} times its size.")]
+    Bomb {
+        /// The most that is read.
+        ratio: u64,
+    },
     /// A sheet that is not in the workbook was asked for.
     #[error("The workbook has no sheet at position {index}.")]
     NoSuchSheet {
@@ -72,7 +78,7 @@ impl OpenError {
             Self::Unsupported { .. } | Self::NoExtension => "unsupported_kind",
             Self::Corrupt { .. } => "corrupt",
             Self::Encoding { .. } => "encoding",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::Bomb { .. } => "too_large",
             Self::NoSuchSheet { .. } => "no_such_sheet",
             Self::Io(_) => "io",
         }

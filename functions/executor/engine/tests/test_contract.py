@@ -1,7 +1,7 @@
 """Configs written from the contract of engine 1.9, one for each kind of callable and each hook, in both layouts.
 
-Each directory of ``contract`` is a package on top of ``contract/base``; its ``expected.json`` holds the events of the run
-and the sheets of the output. ``UPDATE=1`` writes those files, and a person reads the difference.
+Each directory of ``contract`` is a package on top of ``contract/base``; its ``expected.json`` holds the events of the
+run and the sheets of the output. ``UPDATE=1`` writes those files, and a person reads the difference.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def told(event: dict[str, Any]) -> list[Any]:
 
 @pytest.mark.parametrize("layout", ["src", "flat"])
 @pytest.mark.parametrize("case", CASES)
-def test_configs_of_engine_1_9_run_unchanged(case: str, layout: str, source: Path, process: Any, tmp_path: Path) -> None:
+def test_configs_of_engine_1_9_run_unchanged(
+    case: str, layout: str, source: Path, process: Any, tmp_path: Path
+) -> None:
     outcome = process(source, project(case, layout, tmp_path / "config"))
     assert outcome.code == 0, outcome.stderr
     book = outcome.workbook()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+import xlsb
 import xlwt
 
 HEADER = ["First Name", "Email", "Hours", "Start Date"]
@@ -35,6 +36,37 @@ def test_xls(process, template, tmp_path):
     assert outcome.code == 0, outcome.stderr
     assert outcome.workbook().sheetnames == ["Old"]
     assert main_part(outcome) == EXPECTED
+
+
+def test_xlsb(process, template, tmp_path):
+    rows = [HEADER, ["Ann", "a@b.c", xlsb.Formula(1.5), DAY], ["Bob", xlsb.Formula("b@c.d"), 2, DAY]]
+    more = [
+        ["Email", "Value"],
+        ["a@b.c", True],
+        ["b@c.d", xlsb.Error("#DIV/0!")],
+        ["é@漢.🎉", 2.5],
+        ["c@d.e", -(10**9)],
+    ]
+    path = xlsb.write(tmp_path / "in.xlsb", {"One": rows, "No": more, "Two": more}, states={"No": "hidden"})
+    outcome = process(path, template)
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.workbook().sheetnames == ["One", "Two"]
+    assert main_part(outcome) == EXPECTED
+    assert [row[1] for row in outcome.rows("Two")[1:]] == [True, "#DIV/0!", 2.5, -(10**9)]
+    assert outcome.rows("Two")[3][0] == "é@漢.🎉"
+
+
+def test_hooks_see_workbooks_that_openpyxl_can_not_open(process, classic, tmp_path):
+    hook = """
+        def register(r):
+            r.register_hook(f, hook="on_sheet_start", priority=0)
+        def f(*, source_sheet, logger, **_):
+            cell = source_sheet["B2"].value
+            logger.event("config.seen", data={"cell": cell, "state": source_sheet.sheet_state})
+    """
+    path = xlsb.write(tmp_path / "in.xlsb", {"S": [["Name", "Amount"], ["Ann", 5]]})
+    outcome = process(path, classic({"hooks/look.py": hook}))
+    assert outcome.event("engine.config.seen")["data"] == {"cell": 5, "state": "visible"}
 
 
 def test_an_xls_with_values_in_opposite_corners_is_refused(process, template, tmp_path):

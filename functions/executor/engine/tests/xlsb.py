@@ -119,7 +119,9 @@ def write(
     epoch = EPOCH_1904 if mac_dates else EPOCH
     parts = [sheet(rows, strings, epoch) for rows in sheets.values()]
     bundle = b"".join(
-        record(0x009C, struct.pack("<II", STATES[(states or {}).get(name, "visible")], n) + wide(f"rId{n}") + wide(name))
+        record(
+            0x009C, struct.pack("<II", STATES[(states or {}).get(name, "visible")], n) + wide(f"rId{n}") + wide(name)
+        )
         for n, name in enumerate(sheets, start=1)
     )
     book = record(0x0083) + record(0x0099, struct.pack("<III", int(mac_dates), 124226, 0)) + record(0x008F)
@@ -127,7 +129,10 @@ def write(
     items = b"".join(record(0x0013, b"\x00" + wide(text)) for text in strings)
     table = record(0x009F, struct.pack("<II", len(strings), len(strings))) + items + record(0x00A0)
 
-    relations = [RELATION.format(id=f"rId{n}", kind="worksheet", target=f"worksheets/sheet{n}.bin") for n in range(1, len(parts) + 1)]
+    relations = [
+        RELATION.format(id=f"rId{n}", kind="worksheet", target=f"worksheets/sheet{n}.bin")
+        for n in range(1, len(parts) + 1)
+    ]
     relations.append(RELATION.format(id="rIdStyles", kind="styles", target="styles.bin"))
     relations.append(RELATION.format(id="rIdStrings", kind="sharedStrings", target="sharedStrings.bin"))
     top = RELATION.format(id="rId1", kind="officeDocument", target="xl/workbook.bin")
@@ -152,7 +157,10 @@ if __name__ == "__main__":
     write(
         Path(sys.argv[1]),
         {
-            "A": [["text", 1, 2.5, True], [Formula("cached"), Formula(3.5), dt.datetime(2024, 2, 29, 12), Error("#N/A")]],
+            "A": [
+                ["text", 1, 2.5, True],
+                [Formula("cached"), Formula(3.5), dt.datetime(2024, 2, 29, 12), Error("#N/A")],
+            ],
             "Hidden": [["x"]],
         },
         states={"Hidden": "hidden"},

@@ -71,7 +71,7 @@ def _table(report: Report, table: Table, root: Path | None) -> dict[str, Any]:
             "cells": [header.raw for header in headers],
         },
         "rows": {
-            "source": sum(end - start for start, end in table.source.block.data_ranges),
+            "source": sum(end - start for start, end in table.source.ranges),
             "output": table.final_rows,
         },
         "output": None

@@ -34,6 +34,8 @@ class SourceTable:
     sheet: Sheet | None
     """The cells; None once the table is done."""
     block: Block
+    ranges: list[tuple[int, int]]
+    """Ranges of data rows (from 0), ends exclusive."""
     headers: list[Header]
     frame: pl.DataFrame
     mixed: frozenset[str]
@@ -41,16 +43,16 @@ class SourceTable:
 
     def values(self, index: int) -> list[Any]:
         """A column's values (``index`` counts from the table's first column)."""
-        return self._cells().column(self.block.data_ranges, self.block.first_column + index)
+        return self._cells().column(self.ranges, self.block.first_column + index)
 
     def sample(self, index: int, limit: int) -> list[Any]:
         """A column's first values that are not blank."""
-        return self._cells().sample(self.block.data_ranges, self.block.first_column + index, limit)
+        return self._cells().sample(self.ranges, self.block.first_column + index, limit)
 
     def texts_with_prefix(self, prefix: str) -> set[str]:
         """Texts in the data that start with ``prefix``, white space aside."""
         block = self.block
-        return self._cells().texts_with_prefix(block.data_ranges, block.first_column, block.region.max_col, prefix)
+        return self._cells().texts_with_prefix(self.ranges, block.first_column, block.region.max_col, prefix)
 
     def released(self) -> SourceTable:
         """The same table without its cells."""
@@ -63,7 +65,7 @@ class SourceTable:
 
     def source_rows(self) -> list[int]:
         """The sheet row, from 1, of each row of the frame."""
-        return [row + 1 for start, end in self.block.data_ranges for row in range(start, end)]
+        return [row + 1 for start, end in self.ranges for row in range(start, end)]
 
 
 def build(sheet: Sheet, block: Block, *, modern: bool) -> SourceTable:
@@ -81,7 +83,7 @@ def build(sheet: Sheet, block: Block, *, modern: bool) -> SourceTable:
         mixed.append(header.name)
         values = sheet.column(ranges, column)
         series.append(_kept(header.name, values) if modern else _strict_free(header.name, values))
-    return SourceTable(sheet, block, headers, pl.DataFrame(series), frozenset(mixed))
+    return SourceTable(sheet, block, ranges, headers, pl.DataFrame(series), frozenset(mixed))
 
 
 def read_headers(sheet: Sheet, block: Block) -> list[Header]:

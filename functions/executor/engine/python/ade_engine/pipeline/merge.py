@@ -19,12 +19,11 @@ def union(frames: list[pl.DataFrame]) -> pl.DataFrame:
             dtypes[name] = _common(name, dtypes[name], dtype) if name in dtypes else dtype
     aligned = [
         frame.select(
-            (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
-            for name, dtype in dtypes.items()
+            (pl.col(name) if name in schema else pl.lit(None)).cast(dtype).alias(name) for name, dtype in dtypes.items()
         )
         if dtypes
         else frame
-        for frame in frames
+        for frame, schema in ((frame, frame.schema) for frame in frames)
     ]
     return pl.concat(aligned, how="vertical")
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ade_engine._native import Writer
+from ade_engine.models.errors import PipelineError
 from ade_engine.models.extension import HookName
 from ade_engine.models.table import TableRegion, column_letter
 from ade_engine.pipeline.proxies import Lazy
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ade_engine.pipeline.context import RunContext
 
 MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
 MAX_TITLE_LENGTH = 31
 INVALID_IN_TITLE = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 RESERVED_TITLES = {"history"}
@@ -182,6 +184,9 @@ class OutputBook:
 
     def write(self, table: pl.DataFrame, handling: Handling) -> Placement:
         """Writes a table under what is on the sheet, a blank row between; what does not fit goes on to a next sheet."""
+        if table.width > MAX_COLUMNS:
+            message = f"The table has {table.width:,} columns and a sheet holds {MAX_COLUMNS:,}"
+            raise PipelineError(f"{message}; remove_unmapped_columns = true leaves out what is no field", stage="write")
         frame = writable(table)
         pieces = []
         first = 0
@@ -302,7 +307,7 @@ def _write_openpyxl(sheet: Any, block: _Block) -> None:
 
 
 def _set_text(cell: Any, text: str) -> None:
-    """Text as text: openpyxl would take a leading "=" for a formula, and takes control characters in Excel's escape only."""
+    """Text as text: openpyxl would take a leading "=" for a formula, and needs control characters in Excel's escape."""
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
     cell.value = ILLEGAL_CHARACTERS_RE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)

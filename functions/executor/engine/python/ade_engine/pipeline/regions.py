@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 HEADER = "header"
 DATA = "data"
+MOST_SIDE_BY_SIDE = 64
+"""Tables next to each other; what has more gaps is one table with gaps."""
 NAMED_ROWS = 50
 PEEKED_ROWS = 50
 
@@ -79,7 +81,7 @@ def _stand_alone(sheet: Sheet, classify: Callable[[Sheet], RowKinds]) -> list[tu
     """Parts of a sheet between columns that are empty from top to bottom, if each part has a header of its own."""
     _, counts = sheet.count([(0, sheet.height)], 0, sheet.width)
     islands = _islands(counts)
-    if len(islands) < 2 or any(last - first < 2 for first, last in islands):
+    if not 2 <= len(islands) <= MOST_SIDE_BY_SIDE or any(last - first < 2 for first, last in islands):
         return []
     parts = []
     for first, last in islands:
@@ -324,7 +326,9 @@ class _Modern(_Detector):
     def _split(self, block: Block) -> list[Block]:
         """Tables side by side: columns parted by an empty one, each part with header cells of its own."""
         islands = self._used_columns(block)
-        if len(islands) < 2 or not all(_is_header(self.sheet, block.header_rows, *island) for island in islands):
+        if not 2 <= len(islands) <= MOST_SIDE_BY_SIDE:
+            return [block]
+        if not all(_is_header(self.sheet, block.header_rows, *island) for island in islands):
             return [block]
         parts = []
         for first, last in islands:

@@ -111,9 +111,7 @@ def _ask(
         raise RuleFailure(f"{place}: {bound.failure(error)}", stage=stage) from error
     if expression is not None and not isinstance(expression, pl.Expr):
         kind = type(expression).__name__
-        raise PipelineError(
-            f"{place}: {bound.label} must return a polars expression or None, not {kind}", stage=stage
-        )
+        raise PipelineError(f"{place}: {bound.label} must return a polars expression or None, not {kind}", stage=stage)
     return expression
 
 
@@ -127,7 +125,9 @@ def _apply(
         place = f"{stage.capitalize()} of '{name}' failed on {locate(name, _culprit(table, expression))}"
         # Code that the expression calls back has a line of its own.
         line = innermost_line(error) or registration.location
-        raise RuleFailure(f"{place}, in the expression of {registration.name} ({line}): {error}", stage=stage) from error
+        raise RuleFailure(
+            f"{place}, in the expression of {registration.name} ({line}): {error}", stage=stage
+        ) from error
 
 
 def _culprit(table: pl.DataFrame, expression: pl.Expr) -> int | None:

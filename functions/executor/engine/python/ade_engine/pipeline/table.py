@@ -98,7 +98,7 @@ class Table:
         return f"{self.sheet.name}!{column_letter(column + 1)}{row}"
 
     def place(self, name: str, row: int | None) -> str:
-        """Where a field's value in a row of the frame (from 0) was: its cell, or its row when no rule made the row up."""
+        """Where a field's value in a row of the frame (from 0) was: its cell, else its row, else its table."""
         source_row = None if row is None else self.rows[row]
         column = self.mapping.columns().get(name)
         if source_row is None:
@@ -158,12 +158,13 @@ class Table:
         Such columns are texts for rules. What no rule touched goes out as it came in, numbers as numbers.
         """
         found = {}
+        schema = written.schema
         for index, header in enumerate(self.source.headers):
-            name = self.mapping.fields[index][0] if index in self.mapping.fields else header.name
-            name = name if name in written.columns else header.name
-            if header.name not in self.source.mixed or name in self.transformed:
+            if header.name not in self.source.mixed:
                 continue
-            if written.schema.get(name) != pl.String:
+            name = self.mapping.fields[index][0] if index in self.mapping.fields else header.name
+            name = name if name in schema else header.name
+            if name in self.transformed or schema.get(name) != pl.String:
                 continue
             values = dict(zip(self.source.source_rows(), self.source.values(index), strict=True))
             rows = [

@@ -1,4 +1,3 @@
-import polars as pl
 
 
 def register(registry):
