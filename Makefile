@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up console build base tools test lint fmt openapi docs bench clean
+.PHONY: help demo up console build base tools test lint fmt openapi docs bench bench-engine clean
 
 # `make demo PROFILE=release` and so on: slower to build, faster to run.
 PROFILE ?= dev
@@ -13,7 +13,7 @@ ADE = $$(local/dev/target-dir $(PROFILE))/ade
 help: ## List these commands
 	@echo "ADE turns messy spreadsheets into clean, auditable workbooks."
 	@echo
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: build base ## Build everything, clean a messy workbook with it, show what happened
 	@$(ADE) demo
@@ -57,6 +57,12 @@ docs: ## Write docs/settings.md from the declarations
 bench: base ## Measure a release build through its front door
 	@local/dev/step "Building a release" cargo build --locked --release --workspace --bins --bench stack
 	@cargo bench --locked --workspace --bench stack
+
+bench-engine: ## Measure the engine beside a bare copy of the same workbooks
+	@local/dev/prerequisites
+	@local/dev/step "Building the copy" cargo build --locked --release -p ade-workbook --example copy
+	@$(MAKE) base
+	@.ade/base/bin/python functions/executor/engine/bench/bench.py --copy "$$(local/dev/target-dir release)/examples/copy"
 
 clean: ## Remove what was built; data in .ade stays
 	@cargo clean
