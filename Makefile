@@ -13,7 +13,7 @@ ADE = $$(local/dev/target-dir $(PROFILE))/ade
 help: ## List these commands
 	@echo "ADE turns messy spreadsheets into clean, auditable workbooks."
 	@echo
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: build base ## Build everything, clean a messy workbook with it, show what happened
 	@$(ADE) demo
