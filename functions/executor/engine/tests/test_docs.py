@@ -47,6 +47,44 @@ def test_the_tutorial_runs(cli, process, workbook, template):
     assert outcome.event("engine.config.dropped")["data"] == {"rows": 1}
 
 
+def test_the_module_of_the_reference_runs(process, workbook, template):
+    (block,) = BLOCK.finditer((DOCS / "config-reference.md").read_text("utf-8"))
+    (template / block["path"]).write_text(block["body"], "utf-8")
+    rows = [["Email", "Qty", "Place"], [None, "kg", None], ["a@b.c", "7", "x"], ["c@d.e", "2000", "y"], ["d@e.f", "3", "z"]]
+    outcome = process(workbook(rows), template)
+    assert outcome.code == 0, outcome.stderr
+    assert [row[1] for row in outcome.rows()] == ["quantity", 3, 7, 2000]
+    (issue,) = outcome.artifact["tables"][0]["validation_issues"]
+    assert (issue["message"], issue["cell"], issue["output_cell"]) == ("more than 1000", "Sheet1!B4", "Sheet1!B4")
+    assert any(note["meta"].get("rows") == [2] for note in outcome.artifact["notes"])
+
+
+def test_the_reference_names_every_finding():
+    told = set(re.findall(r"`([a-z_]+)`", (DOCS / "config-reference.md").read_text("utf-8")))
+    found = set()
+    for path in Path(inspect.getfile(Settings)).parents[1].rglob("*.py"):
+        found |= set(re.findall(r'(?:\.find|_finding)\(\s*"([a-z_]+)"', path.read_text("utf-8")))
+        found |= set(re.findall(r'name_rows\([^)]*?"([a-z_]+)"', path.read_text("utf-8")))
+    assert len(found) > 10
+    assert found - {"execution_failed"} <= told
+
+
+def test_the_readme_runs(cli, workbook, template, tmp_path, monkeypatch):
+    text = (DOCS.parent / "README.md").read_text("utf-8")
+    (shown,) = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    workbook([["Name", "Email"], ["Ann Lee", "a@b.c"]], "report.xlsx")
+    for command in shown.splitlines():
+        done = cli(*command.removeprefix("$ ade-engine ").split(), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "report_normalized.xlsx").is_file()
+    assert (tmp_path / "out" / "artifact.json").is_file()
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert names["result"].status == "succeeded"
+
+
 def settings_table() -> str:
     """The settings as the reference lists them, from the docstrings of the code."""
     (cls,) = [
