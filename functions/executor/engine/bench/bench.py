@@ -93,7 +93,7 @@ def best(command: list[str], runs: int) -> Cost:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmark of the engine")
     parser.add_argument("--copy", type=Path, required=True, help="the example `copy` of ade-workbook")
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 500_000])
+    parser.add_argument("--rows", type=int, nargs="*", default=[10_000, 100_000, 500_000])
     parser.add_argument("--runs", type=int, default=2)
     options = parser.parse_args()
     print("| file | engine CPU s | copy CPU s | ratio | engine MiB | copy MiB | engine wall s |")

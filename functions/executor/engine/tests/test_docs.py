@@ -50,7 +50,13 @@ def test_the_tutorial_runs(cli, process, workbook, template):
 def test_the_module_of_the_reference_runs(process, workbook, template):
     (block,) = BLOCK.finditer((DOCS / "config-reference.md").read_text("utf-8"))
     (template / block["path"]).write_text(block["body"], "utf-8")
-    rows = [["Email", "Qty", "Place"], [None, "kg", None], ["a@b.c", "7", "x"], ["c@d.e", "2000", "y"], ["d@e.f", "3", "z"]]
+    rows = [
+        ["Email", "Qty", "Place"],
+        [None, "kg", None],
+        ["a@b.c", "7", "x"],
+        ["c@d.e", "2000", "y"],
+        ["d@e.f", "3", "z"],
+    ]
     outcome = process(workbook(rows), template)
     assert outcome.code == 0, outcome.stderr
     assert [row[1] for row in outcome.rows()] == ["quantity", 3, 7, 2000]

@@ -97,7 +97,7 @@ class Report:
             outcome = "success"
         issues = sum(table.issue_count for table in tables)
         if issues:
-            message = f"{issues} values have validation issues"
+            message = f"{issues} values have validation issues" if issues > 1 else "1 value has validation issues"
             findings.append(_finding("validation_warnings_present", "warning", message, issues))
         if self.error:
             findings.append(_finding("execution_failed", "error", self.error.message, 1))
