@@ -17,6 +17,11 @@ pub struct InvalidId {
     pub kind: &'static str,
 }
 
+/// Milliseconds as a ULID holds them, in 48 bits; what is outside becomes the nearest.
+fn ulid_time(millis: i64) -> u64 {
+    u64::try_from(millis).unwrap_or(0).min((1 << 48) - 1)
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal;)+) => {$(
         $(#[$doc])*
@@ -30,6 +35,26 @@ macro_rules! ids {
             /// A new id; ids made later sort after ids made in an earlier millisecond.
             pub fn generate() -> Self {
                 Self(Ulid::generate())
+            }
+
+            /// The first of all ids of this kind.
+            pub const FIRST: Self = Self(Ulid::nil());
+            /// The last of all ids of this kind.
+            pub const LAST: Self = Self(Ulid::max());
+
+            /// The first id that can be made at a moment, in milliseconds since the Unix epoch.
+            pub fn first_at(millis: i64) -> Self {
+                Self(Ulid::from_parts(ulid_time(millis), 0))
+            }
+
+            /// The last id that can be made at a moment, in milliseconds since the Unix epoch.
+            pub fn last_at(millis: i64) -> Self {
+                Self(Ulid::from_parts(ulid_time(millis), u128::MAX))
+            }
+
+            /// The id that sorts right before this one.
+            pub fn before(self) -> Option<Self> {
+                self.0.0.checked_sub(1).map(|before| Self(Ulid(before)))
             }
         }
 
@@ -112,6 +137,13 @@ mod tests {
             let json = serde_json::to_string(&id).map_err(|e| TestCaseError::fail(e.to_string()))?;
             let back: RunId = serde_json::from_str(&json).map_err(|e| TestCaseError::fail(e.to_string()))?;
             prop_assert_eq!(back, id);
+        }
+
+        #[test]
+        fn ids_are_found_by_their_time(millis in any::<i64>(), random in any::<u128>()) {
+            let id = RunId(Ulid::from_parts(ulid_time(millis), random));
+            prop_assert!(RunId::first_at(millis) <= id && id <= RunId::last_at(millis));
+            prop_assert!(id.before().is_none_or(|before| before < id && before.to_string() < id.to_string()));
         }
 
         #[test]

@@ -82,7 +82,9 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
         "create-run",
         &[get(&CONFIGS), query(&CONFIGS), get(&DOCUMENTS), get(&RUNS), put(&RUNS), read("runs"), ListBucket, Invoke("executor")],
     ),
+    ("create-runs", &[get(&WORKSPACES), get(&CONFIGS), query(&CONFIGS), get(&DOCUMENTS), get(&RUNS), put(&RUNS), Invoke("executor")]),
     ("create-workspace", &[put(&WORKSPACES)]),
+    ("download-run-log", &[get(&RUNS), read("runs"), ListBucket]),
     ("download-run-output", &[get(&RUNS), read("runs"), ListBucket]),
     (
         "executor",
@@ -113,11 +115,13 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ("get-openapi", &[]),
     ("get-run", &[get(&RUNS)]),
     ("get-run-artifact", &[get(&RUNS), read("runs"), ListBucket]),
+    ("get-run-summary", &[get(&RUNS), read("runs"), ListBucket]),
     ("get-workspace", &[get(&WORKSPACES)]),
     ("health", &[get(&WORKSPACES), ListBucket, Invoke("executor")]),
     ("list-build-logs", &[get(&BUILDS), read("builds"), ListBucket]),
     ("list-builds", &[get(&CONFIGS), Index(&BUILDS, "by_config")]),
     ("list-configs", &[get(&WORKSPACES), Index(&CONFIGS, "by_workspace")]),
+    ("list-run-issues", &[get(&RUNS), read("runs"), ListBucket]),
     ("list-run-logs", &[get(&RUNS), read("runs"), ListBucket]),
     ("list-run-outputs", &[get(&RUNS), read("runs"), ListBucket]),
     (
@@ -133,6 +137,7 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ),
     ("list-workspaces", &[get(&WORKSPACES), Index(&WORKSPACES, "by_kind")]),
     ("not-found", &[]),
+    ("retry-run", &[get(&RUNS), put(&RUNS), get(&CONFIGS), Invoke("executor")]),
 ];
 
 /// What a function may do besides signing its callers in.

@@ -101,6 +101,25 @@ pub enum FailureCode {
     Internal,
 }
 
+impl FailureCode {
+    /// As stored and shown.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::BuildFailed => "build_failed",
+            Self::EngineError => "engine_error",
+            Self::ConfigError => "config_error",
+            Self::InputError => "input_error",
+            Self::Timeout => "timeout",
+            Self::OutOfMemory => "out_of_memory",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::ExecutorLost => "executor_lost",
+            Self::CanceledByUser => "canceled_by_user",
+            Self::SafeMode => "safe_mode",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// Why a run or build did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {

@@ -1,7 +1,11 @@
 //! Runs: one execution each of a build over documents.
 
+mod list;
 mod model;
+mod retry;
 mod service;
 
+pub use list::ListRuns;
 pub use model::{Outcome, Run, RunDocument, RunLink, RunOptions, RunResult, RunStatus};
-pub use service::{CreateRunError, ListRuns, NewRun, Runs};
+pub use retry::{Retry, RetryBuild, RetryError};
+pub use service::{CreateRunError, NewRun, Runs};

@@ -1,5 +1,7 @@
 //! Pages of lists: what a caller asks for and how the next page is found again.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +10,7 @@ use super::Item;
 
 /// Where a list continues: opaque to clients, the string attributes of an index key to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor(std::collections::BTreeMap<String, String>);
+pub struct Cursor(BTreeMap<String, String>);
 
 /// A cursor that no list of ours handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,20 +18,30 @@ pub struct Cursor(std::collections::BTreeMap<String, String>);
 pub struct InvalidCursor;
 
 impl Cursor {
+    /// From named parts.
+    pub(crate) fn from_parts<const N: usize>(parts: [(&str, String); N]) -> Self {
+        Self(parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
     /// From the key of the last item that was returned. Every key attribute of every list is a string.
     pub(crate) fn from_key(key: &Item) -> Self {
         Self(key.iter().filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone()))).collect())
     }
 
-    /// As `DynamoDB` takes it. A cursor made for another list, or by hand, is refused: its attributes must be exactly
-    /// `names`, and each pinned attribute must have the value that this list queries.
+    /// As `DynamoDB` takes it.
     pub(crate) fn into_key(self, names: &[&str], pinned: &[(&str, &str)]) -> Result<Item, InvalidCursor> {
+        Ok(self.into_parts(names, pinned)?.into_iter().map(|(name, value)| (name, AttributeValue::S(value))).collect())
+    }
+
+    /// Its parts. A cursor made for another list, or by hand, is refused: its attributes must be exactly `names`, and each
+    /// pinned attribute must have the value that this list queries.
+    pub(crate) fn into_parts(self, names: &[&str], pinned: &[(&str, &str)]) -> Result<BTreeMap<String, String>, InvalidCursor> {
         let same_names = self.0.len() == names.len() && names.iter().all(|name| self.0.contains_key(*name));
         let same_list = pinned.iter().all(|(name, value)| self.0.get(*name).is_some_and(|v| v == value));
         if !same_names || !same_list {
             return Err(InvalidCursor);
         }
-        Ok(self.0.into_iter().map(|(name, value)| (name, AttributeValue::S(value))).collect())
+        Ok(self.0)
     }
 
     /// The text that clients hand back.

@@ -313,7 +313,7 @@ impl Tables {
         request: PageRequest,
         keep: impl Fn(&T) -> bool,
     ) -> Result<Page<T>, ListError> {
-        let index = table.indexes.iter().find(|i| i.name == index).ok_or_else(|| StoreError::Corrupt(format!("no index {index}")))?;
+        let index = index_of(table, index)?;
         let mut key_names: BTreeSet<&str> = [index.key.0, index.key.1, table.partition].into();
         key_names.extend(table.sort);
         let key_names: Vec<&str> = key_names.into_iter().collect();
@@ -357,6 +357,45 @@ impl Tables {
                 return Ok(Page { items, next: None });
             }
         }
+    }
+
+    /// Reads the items of an index partition whose sort keys lie between two, both included, from the last one downwards, at most
+    /// `limit` of them. Fewer than that are all there are.
+    pub async fn newest_between(
+        &self,
+        table: &Table,
+        index: &str,
+        partition: &str,
+        (low, high): (String, String),
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let index = index_of(table, index)?;
+        let (mut items, mut start) = (Vec::new(), None);
+        while items.len() < limit {
+            let output = self
+                .client
+                .query()
+                .table_name(self.name(table))
+                .index_name(index.name)
+                .key_condition_expression("#partition = :partition AND #sort BETWEEN :low AND :high")
+                .expression_attribute_names("#partition", index.key.0)
+                .expression_attribute_names("#sort", index.key.1)
+                .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
+                .expression_attribute_values(":low", AttributeValue::S(low.clone()))
+                .expression_attribute_values(":high", AttributeValue::S(high.clone()))
+                .scan_index_forward(false)
+                .limit(i32::try_from(limit - items.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start.take())
+                .send()
+                .await
+                .map_err(|error| StoreError::from_sdk("Query", error))?;
+            items.extend(output.items.unwrap_or_default());
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(items)
     }
 
     /// Creates the tables that do not exist yet and waits until they can be used.
@@ -446,6 +485,10 @@ impl Tables {
 /// An item key made of string attributes.
 pub fn string_key<const N: usize>(attributes: [(&str, &str); N]) -> Item {
     attributes.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).collect()
+}
+
+fn index_of<'a>(table: &'a Table, name: &str) -> Result<&'a Index, StoreError> {
+    table.indexes.iter().find(|index| index.name == name).ok_or_else(|| StoreError::Corrupt(format!("no index {name}")))
 }
 
 fn key_schema(partition: &str, sort: Option<&str>) -> Result<Vec<KeySchemaElement>, StoreError> {

@@ -1,10 +1,12 @@
 //! Runs: created whole or not at all, listed page by page.
 
-use std::collections::BTreeSet;
+use std::time::Duration;
 
-use ade_core::id::ConfigId;
-use ade_core::run::{CreateRunError, ListRuns, Run, RunOptions, RunStatus, Runs};
+use ade_core::build::VersionChoice;
+use ade_core::id::{ConfigId, ConfigVersionId};
+use ade_core::run::{CreateRunError, ListRuns, Retry, RetryBuild, RetryError, Run, RunOptions, RunStatus, Runs};
 use ade_core::store::PageRequest;
+use ade_core::time::Timestamp;
 use proptest::prelude::*;
 
 use crate::lease::{outcome, won};
@@ -13,7 +15,7 @@ use crate::stack::{TestStack, submitter};
 async fn list(stack: &TestStack, wanted: &ListRuns, limit: usize) -> Vec<Run> {
     let (mut runs, mut cursor) = (Vec::new(), None);
     loop {
-        let page = stack.runs.list(stack.workspace, wanted.clone(), PageRequest { limit, cursor }).await.unwrap();
+        let page = stack.runs.list(stack.workspace, wanted, PageRequest { limit, cursor }).await.unwrap();
         assert!(page.items.len() <= limit);
         runs.extend(page.items);
         match page.next {
@@ -81,19 +83,33 @@ async fn lists_are_newest_first_filtered_and_complete() {
     assert_eq!(all.len(), 23);
     assert!(all.is_sorted_by(|a, b| a.run_id > b.run_id), "newest first");
 
-    let status = |s| ListRuns { statuses: BTreeSet::from([s]), ..ListRuns::default() };
-    let wanted = [
-        ListRuns::default(),
-        status(RunStatus::Failed),
-        status(RunStatus::Succeeded),
-        ListRuns { statuses: BTreeSet::from([RunStatus::Failed, RunStatus::Queued]), ..ListRuns::default() },
-        ListRuns { config_id: Some(one), ..ListRuns::default() },
-        ListRuns { config_id: Some(one), ..status(RunStatus::Failed) },
-        ListRuns { document_id: Some(document.document_id), ..ListRuns::default() },
-        ListRuns { document_id: Some(document.document_id), config_id: Some(other), ..ListRuns::default() },
-        ListRuns { submitted_by: Some("key_nobody".to_owned()), ..ListRuns::default() },
-        ListRuns { created_before: Some(all[10].created), ..ListRuns::default() },
+    let statuses = [
+        vec![],
+        vec![RunStatus::Failed],
+        vec![RunStatus::Queued, RunStatus::Running],
+        RunStatus::ALL[1..].to_vec(),
+        RunStatus::ALL.to_vec(),
     ];
+    let times = [(None, None), (Some(all[15].created), None), (None, Some(all[4].created)), (Some(all[20].created), Some(all[2].created))];
+    let mut wanted = vec![
+        ListRuns { submitted_by: Some("key_nobody".to_owned()), ..ListRuns::default() },
+        ListRuns { created_after: Some(all[0].created + Duration::from_hours(1)), ..ListRuns::default() },
+        ListRuns {
+            created_before: Some(Timestamp::from_millis(i64::MIN)),
+            created_after: Some(Timestamp::from_millis(i64::MAX)),
+            ..ListRuns::default()
+        },
+    ];
+    for statuses in statuses {
+        for config_id in [None, Some(one)] {
+            for document_id in [None, Some(document.document_id)] {
+                for (created_after, created_before) in times {
+                    let statuses = statuses.iter().copied().collect();
+                    wanted.push(ListRuns { statuses, config_id, document_id, created_after, created_before, submitted_by: None });
+                }
+            }
+        }
+    }
     for filter in wanted {
         let expected: Vec<_> = all
             .iter()
@@ -102,21 +118,54 @@ async fn lists_are_newest_first_filtered_and_complete() {
                     && filter.config_id.is_none_or(|config| config == run.config_id)
                     && filter.document_id.is_none_or(|id| run.input_documents.iter().any(|d| d.document_id == id))
                     && filter.submitted_by.as_ref().is_none_or(|id| *id == run.submitted_by.id)
+                    && filter.created_after.is_none_or(|after| run.created >= after)
                     && filter.created_before.is_none_or(|before| run.created < before)
             })
             .map(|run| run.run_id)
             .collect();
-        for limit in [1, 2, 7, 200] {
+        for limit in [6, 200] {
             let listed: Vec<_> = list(&stack, &filter, limit).await.iter().map(|run| run.run_id).collect();
             assert_eq!(listed, expected, "{filter:?} by {limit}");
         }
     }
-    let elsewhere = stack.runs.list(
-        ade_core::id::WorkspaceId::generate(),
-        ListRuns { config_id: Some(one), ..ListRuns::default() },
-        PageRequest { limit: 50, cursor: None },
-    );
+    let of_one = ListRuns { config_id: Some(one), ..ListRuns::default() };
+    let elsewhere = stack.runs.list(ade_core::id::WorkspaceId::generate(), &of_one, PageRequest { limit: 50, cursor: None });
     assert!(elsewhere.await.unwrap().items.is_empty(), "another workspace's runs are not listed");
+}
+
+#[tokio::test]
+async fn a_repeated_run_names_the_one_it_repeats() {
+    let stack = TestStack::start().await;
+    let original = stack.runs.create(stack.new_run(ConfigId::generate(), vec![stack.document("a.csv").await])).await.unwrap();
+    let retry = |build| Retry { build, submitted_by: original.submitted_by.clone(), trace_id: "t".into() };
+    let refused = stack.runs.retry(&original, retry(RetryBuild::Same)).await.unwrap_err();
+    assert!(matches!(refused, RetryError::NotOver(RunStatus::Queued)), "{refused}");
+
+    let (lease, record) = won(&stack, &original).await;
+    let mut original = stack.runs.finish(&lease, &record, 1, RunStatus::Failed, outcome(RunStatus::Failed)).await.unwrap();
+    let version = ConfigVersionId::generate();
+    original.config_version_id = Some(version);
+    original.options.force_rebuild = true;
+    for (build, wanted) in [(RetryBuild::Same, VersionChoice::Version(version)), (RetryBuild::Current, VersionChoice::Active)] {
+        let again = stack.runs.retry(&original, retry(build)).await.unwrap();
+        assert_eq!(stack.runs.get(again.run_id).await.unwrap().as_ref(), Some(&again));
+        assert_eq!((again.status, again.retry_of_run_id, again.execution.attempt), (RunStatus::Queued, Some(original.run_id), 1));
+        assert_eq!((&again.input_documents, again.options.version), (&original.input_documents, wanted));
+    }
+}
+
+#[tokio::test]
+async fn runs_are_created_all_or_none() {
+    let stack = TestStack::start().await;
+    let config = ConfigId::generate();
+    let mut new = Vec::new();
+    for _ in 0..45 {
+        new.push(stack.new_run(config, vec![stack.document("a.csv").await]));
+    }
+    assert_eq!(stack.runs.create_all(new.clone()).await.unwrap().len(), 45);
+    new[44].documents.clear();
+    assert!(matches!(stack.runs.create_all(new).await, Err(CreateRunError::NoDocument)));
+    assert_eq!(list(&stack, &ListRuns::default(), 200).await.len(), 45);
 }
 
 fn status() -> impl Strategy<Value = RunStatus> {

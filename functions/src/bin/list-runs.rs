@@ -1,5 +1,5 @@
 //! Serves [`ade_functions::runs::list_runs`].
 
 fn main() -> std::process::ExitCode {
-    ade_functions::edge::serve(ade_functions::runs::list_runs)
+    ade_functions::edge::serve_streaming(ade_functions::runs::list_runs)
 }

@@ -13,7 +13,7 @@ use ade_core::document::CompleteError;
 use ade_core::id::{BuildId, InvalidId};
 use ade_core::key::SignInError;
 use ade_core::lease::CancelError;
-use ade_core::run::CreateRunError;
+use ade_core::run::{CreateRunError, RetryError};
 use ade_core::store::StoreError;
 use ade_core::store::page::InvalidCursor;
 use ade_core::store::table::ListError;
@@ -351,6 +351,15 @@ impl Problem {
         match error {
             CancelError::Over(_) => Self::conflict(code, sentence(&error)),
             CancelError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RetryError> for Problem {
+    fn from(error: RetryError) -> Self {
+        match error {
+            RetryError::NotOver(_) => Self::conflict("run_not_over", sentence(&error)),
+            RetryError::Store(error) => error.into(),
         }
     }
 }

@@ -10,68 +10,78 @@ use std::time::Instant;
 use ade_core::Ade;
 use ade_core::settings::Settings;
 use bytes::Bytes;
-use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, TryFutureExt as _};
 use http::{HeaderValue, Response, header};
 use http_body_util::Full;
+use lambda_http::tower::util::ServiceFn;
 use lambda_http::{Error, service_fn};
 use tracing::Instrument as _;
 
-use super::{Answer, App, Call, Problem, Request, StreamAnswer, StreamBody, cors};
+use super::{Answer, App, Call, Problem, Request, StreamAnswer, cors};
+
+/// How a request becomes an answer: what is different from function to function.
+type Handler<B> = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, Result<Response<B>, Problem>> + Send + Sync>;
+
+/// A function as Lambda's runtime client runs it.
+type Service<B> = ServiceFn<Box<dyn FnMut(lambda_http::Request) -> BoxFuture<'static, Result<Response<B>, Error>>>>;
 
 /// Runs the handler of an operation whose answers are written at once. Its callers have signed in.
 pub fn serve<F, Fut>(handler: F) -> ExitCode
 where
     F: Fn(Call) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Answer> + Send,
+    Fut: Future<Output = Answer> + Send + 'static,
 {
-    let handler = Arc::new(handler);
-    start(async move |app| {
-        lambda_http::run(service_fn(move |event| {
-            let (app, handler) = (Arc::clone(&app), Arc::clone(&handler));
-            async move {
-                let answer = answer(&app, event, async |request| Box::pin(handler(sign_in(&app, request).await?)).await).await;
-                Ok::<_, Error>(answer.map(Full::new))
-            }
-        }))
-        .await
-    })
+    run(signed_in(move |call| handler(call).map_ok(whole)), lambda_http::run)
 }
 
 /// Runs the handler of an operation that anybody may call.
 pub fn serve_open<F, Fut>(handler: F) -> ExitCode
 where
     F: Fn(Arc<App>, Request) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Answer> + Send,
+    Fut: Future<Output = Answer> + Send + 'static,
 {
-    let handler = Arc::new(handler);
-    start(async move |app| {
-        lambda_http::run(service_fn(move |event| {
-            let (app, handler) = (Arc::clone(&app), Arc::clone(&handler));
-            async move {
-                let answer = answer(&app, event, async |request| Box::pin(handler(Arc::clone(&app), request)).await).await;
-                Ok::<_, Error>(answer.map(Full::new))
-            }
-        }))
-        .await
-    })
+    run(Arc::new(move |app, request| handler(app, request).map_ok(whole).boxed()), lambda_http::run)
 }
 
 /// Runs the handler of an operation whose answers may be streams. Its callers have signed in.
 pub fn serve_streaming<F, Fut>(handler: F) -> ExitCode
 where
     F: Fn(Call) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = StreamAnswer> + Send,
+    Fut: Future<Output = StreamAnswer> + Send + 'static,
+{
+    run(signed_in(handler), lambda_http::run_with_streaming_response)
+}
+
+fn whole(response: Response<Bytes>) -> Response<Full<Bytes>> {
+    response.map(Full::new)
+}
+
+/// Lets nobody through to a handler who has not signed in.
+fn signed_in<B, F, Fut>(handler: F) -> Handler<B>
+where
+    F: Fn(Call) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Response<B>, Problem>> + Send + 'static,
 {
     let handler = Arc::new(handler);
+    Arc::new(move |app, request| {
+        let handler = Arc::clone(&handler);
+        async move { handler(sign_in(app, request).await?).await }.boxed()
+    })
+}
+
+/// Starts the function and answers its requests one after the other, through whichever of Lambda's protocols `lambda` speaks.
+fn run<B, L, Fut>(handler: Handler<B>, lambda: L) -> ExitCode
+where
+    B: From<Bytes> + 'static,
+    L: FnOnce(Service<B>) -> Fut,
+    Fut: Future<Output = Result<(), Error>>,
+{
     start(async move |app| {
-        lambda_http::run_with_streaming_response(service_fn(move |event| {
+        lambda(service_fn(Box::new(move |event| {
             let (app, handler) = (Arc::clone(&app), Arc::clone(&handler));
-            async move {
-                let answer: Response<StreamBody> =
-                    answer(&app, event, async |request| Box::pin(handler(sign_in(&app, request).await?)).await).await;
-                Ok::<_, Error>(answer)
-            }
-        }))
+            async move { Ok(answer(app, event, handler).await) }.boxed()
+        })))
         .await
     })
 }
@@ -105,20 +115,16 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
 }
 
 /// Finds out who is asking.
-async fn sign_in(app: &Arc<App>, request: Request) -> Result<Call, Problem> {
+async fn sign_in(app: Arc<App>, request: Request) -> Result<Call, Problem> {
     let key = request
         .api_key()
         .ok_or_else(|| Problem::unauthorized("Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`."))?;
     let principal = Box::pin(app.ade.keys.sign_in(key)).await?;
-    Ok(Call { app: Arc::clone(app), principal, request })
+    Ok(Call { app, principal, request })
 }
 
 /// Handles one request: whatever happens, it ends with an answer and a line in the log, both with the request's id.
-async fn answer<B: From<Bytes>>(
-    app: &App,
-    event: lambda_http::Request,
-    handler: impl AsyncFnOnce(Request) -> Result<Response<B>, Problem>,
-) -> Response<B> {
+async fn answer<B: From<Bytes>>(app: Arc<App>, event: lambda_http::Request, handler: Handler<B>) -> Response<B> {
     let began = Instant::now();
     let request = Request::from_event(event);
     let (id, method, path) = (request.id.clone(), request.method.clone(), request.path.clone());
@@ -134,7 +140,7 @@ async fn answer<B: From<Bytes>>(
         build_id = tracing::field::Empty,
     );
     async {
-        let result = AssertUnwindSafe(handler(request)).catch_unwind().await;
+        let result = AssertUnwindSafe(handler(Arc::clone(&app), request)).catch_unwind().await;
         let result = result.unwrap_or_else(|panic| Err(Problem::internal(format!("panicked: {}", panic_message(panic.as_ref())))));
         let mut response = result.unwrap_or_else(|problem| {
             problem.log();

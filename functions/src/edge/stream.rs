@@ -11,8 +11,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use futures::future::ready;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt as _, pin_mut};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, pin_mut};
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use serde::Deserialize;
@@ -125,6 +126,22 @@ pub fn events<E: Display + Send + 'static>(
     Ok(response)
 }
 
+/// A streamed answer that clients save as a file called `name` (plain ASCII).
+pub fn file<E: Display + Send + 'static>(
+    pieces: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+    media_type: &'static str,
+    name: &str,
+    deadline: Instant,
+) -> StreamAnswer {
+    let pieces = until(farewell(deadline), pieces);
+    let mut response = Response::new(StreamBody::Pieces(within(Span::current(), pieces).boxed()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")).map_err(Problem::internal)?;
+    headers.insert(header::CONTENT_DISPOSITION, disposition);
+    Ok(response)
+}
+
 /// Waits for something, but not longer than a request with this deadline can be answered; `None` then.
 pub async fn until_farewell<T>(deadline: Instant, something: impl Future<Output = T>) -> Option<T> {
     timeout_at(farewell(deadline), something).await.ok()
@@ -162,6 +179,15 @@ fn lively<E: Display + Send>(
             }
         }
     }
+}
+
+/// Ends a stream of pieces at its end, at its first error, or at `end`.
+fn until<E: Display + Send>(
+    end: Instant,
+    pieces: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+) -> impl Stream<Item = Bytes> + Send {
+    let whole = pieces.map_err(|error| tracing::error!(%error, "stream ended early"));
+    whole.scan((), |(), piece| ready(piece.ok())).take_until(sleep_until(end))
 }
 
 /// Polls a stream inside a span, so that what it logs carries the request's id although its handler has returned.
@@ -211,6 +237,16 @@ mod tests {
         assert_eq!(text(faulty, Framing::Ndjson, LONG).await, "{\"id\":1}\n");
         let endless = stream::iter([line(1)]).chain(stream::pending());
         assert_eq!(text(endless, Framing::Ndjson, Duration::from_millis(20)).await, "{\"id\":1}\n");
+    }
+
+    #[tokio::test]
+    async fn a_file_ends_early_rather_than_with_an_error() {
+        let faulty = stream::iter([line(1), Err("storage is gone"), line(2)]);
+        let pieces: Vec<Bytes> = until(Instant::now() + LONG, faulty).collect().await;
+        assert_eq!(pieces, [line(1).unwrap()]);
+        let endless = stream::iter([line(1)]).chain(stream::pending());
+        let pieces: Vec<Bytes> = until(Instant::now() + Duration::from_millis(20), endless).collect().await;
+        assert_eq!(pieces, [line(1).unwrap()]);
     }
 
     #[tokio::test]

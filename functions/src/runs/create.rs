@@ -18,7 +18,7 @@ use crate::edge::{Call, Checks, Framing, Owned as _, Problem, StreamAnswer, Stre
 use crate::live;
 
 /// Most documents that are looked up for one request.
-const DOCUMENTS: usize = 45;
+pub(super) const DOCUMENTS: usize = 45;
 const SHEETS: usize = 1000;
 /// Longest sheet name, in characters; Excel's own limit is 31.
 const SHEET_NAME: usize = 255;
@@ -93,28 +93,36 @@ pub async fn create_run(call: Call) -> StreamAnswer {
     let run = call.ade().runs.create(new).await?;
     let id = run.run_id;
     call.note("run_id", id);
-    let work = Work::Run(ExecuteRun { run_id: id });
-    // In safe mode it is over already.
-    let must_start = !run.status.is_terminal();
     if stream {
-        let (tables, objects) = (call.ade().tables.clone(), call.ade().objects.clone());
-        let about = ("x-run-id", id.to_string());
-        return if must_start {
-            let lines = live::start(call.dispatcher().await, tables, objects, run.workspace_id, work, &run);
-            events(lines, Framing::Ndjson, call.request.deadline, about)
-        } else {
-            let lines = eventlog::follow(LogSource::<run::Run>::new(tables, id), objects, Follow { after_id: 0, live: false });
-            events(lines, Framing::Ndjson, call.request.deadline, about)
-        };
+        return stream_of(&call, &run).await;
     }
-    if must_start {
-        live::hand_over(call.dispatcher().await.as_ref(), run.workspace_id, work).await;
-    }
+    start(&call, &run).await;
     created(&call.request, &format!("/runs/{id}"), &Run::from(run)).map(|response| response.map(StreamBody::from))
 }
 
+/// Starts a new run and answers with its events. In safe mode it is over already, and they are all there.
+async fn stream_of(call: &Call, run: &run::Run) -> StreamAnswer {
+    let (tables, objects, id) = (call.ade().tables.clone(), call.ade().objects.clone(), run.run_id);
+    let about = ("x-run-id", id.to_string());
+    if run.status.is_terminal() {
+        let lines = eventlog::follow(LogSource::<run::Run>::new(tables, id), objects, Follow { after_id: 0, live: false });
+        return events(lines, Framing::Ndjson, call.request.deadline, about);
+    }
+    let work = Work::Run(ExecuteRun { run_id: id });
+    let lines = live::start(call.dispatcher().await, tables, objects, run.workspace_id, work, run);
+    events(lines, Framing::Ndjson, call.request.deadline, about)
+}
+
+/// Starts a new run in the background, unless safe mode has ended it.
+pub(super) async fn start(call: &Call, run: &run::Run) {
+    if !run.status.is_terminal() {
+        let work = Work::Run(ExecuteRun { run_id: run.run_id });
+        live::hand_over(call.dispatcher().await.as_ref(), run.workspace_id, work).await;
+    }
+}
+
 /// The documents that are named, all of the config's workspace.
-async fn documents(call: &Call, config: &Config, ids: &[DocumentId]) -> Result<Vec<Document>, Problem> {
+pub(super) async fn documents(call: &Call, config: &Config, ids: &[DocumentId]) -> Result<Vec<Document>, Problem> {
     if ids.len() > DOCUMENTS {
         return Err(CreateRunError::TooManyDocuments.into());
     }
@@ -126,7 +134,7 @@ async fn documents(call: &Call, config: &Config, ids: &[DocumentId]) -> Result<V
     .await
 }
 
-async fn check_version(call: &Call, config: &Config, version: VersionChoice) -> Result<(), Problem> {
+pub(super) async fn check_version(call: &Call, config: &Config, version: VersionChoice) -> Result<(), Problem> {
     let VersionChoice::Version(id) = version else { return Ok(()) };
     match call.ade().configs.version_by_id(config.config_id, id).await? {
         Some(_) => Ok(()),
@@ -134,7 +142,7 @@ async fn check_version(call: &Call, config: &Config, version: VersionChoice) -> 
     }
 }
 
-fn check(options: &RunOptions) -> Result<(), Problem> {
+pub(super) fn check(options: &RunOptions) -> Result<(), Problem> {
     let sheets = options.input_sheet_names.as_deref().unwrap_or_default();
     let size = serde_json::to_vec(options).map_or(usize::MAX, |json| json.len());
     let mut checks = Checks::new()

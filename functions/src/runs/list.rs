@@ -5,9 +5,10 @@ use ade_core::time::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::Run;
+use super::{Run, export};
 use crate::edge::page::page_request;
-use crate::edge::{Answer, Call, List, ok};
+use crate::edge::stream::file;
+use crate::edge::{Call, List, StreamAnswer, StreamBody, ok};
 
 /// Which runs are wanted; conditions add up.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -38,16 +39,23 @@ pub struct ListRunsQuery {
 /// List runs
 ///
 /// The runs of a workspace, newest first. With conditions, a page may be short and still have a next one. A run that has just
-/// changed may show its former state here for a moment.
+/// changed may show its former state here for a moment. With `Accept: text/csv` the answer is a table of all of them, whatever
+/// `limit` and `cursor` say; texts that a spreadsheet program would take for formulas begin with an apostrophe there.
 #[utoipa::path(
     get,
     path = "/workspaces/{workspace_id}/runs",
     operation_id = "list-runs",
     tag = "Runs",
     params(("workspace_id" = WorkspaceId, Path, description = "The workspace."), ListRunsQuery),
-    responses((status = 200, description = "A page of runs.", body = List<Run>))
+    responses((
+        status = 200,
+        description = "A page of runs, or all of them as a table.",
+        headers(("Content-Disposition" = String, description = "Name of the table: `runs-<workspace>-<time>.csv`.")),
+        content((List<Run> = "application/json"), (String = "text/csv")),
+    )),
+    extensions(("x-ade-streaming" = json!(true)))
 )]
-pub async fn list_runs(call: Call) -> Answer {
+pub async fn list_runs(call: Call) -> StreamAnswer {
     let workspace = call.workspace(Permission::RunsRead).await?;
     let query: ListRunsQuery = call.request.query()?;
     let page = page_request(query.limit, query.cursor.as_deref())?;
@@ -60,6 +68,11 @@ pub async fn list_runs(call: Call) -> Answer {
         created_after: query.created_after.map(moment),
         created_before: query.created_before.map(moment),
     };
-    let runs = call.ade().runs.list(workspace.workspace_id, wanted, page).await?;
-    ok(&List::of(runs, Run::from))
+    let runs = &call.ade().runs;
+    if call.request.accepts(export::CSV) {
+        let rows = export::rows(runs.clone(), workspace.workspace_id, wanted);
+        return file(rows, export::CSV, &export::name(&workspace.slug), call.request.deadline);
+    }
+    let runs = runs.list(workspace.workspace_id, &wanted, page).await?;
+    ok(&List::of(runs, Run::from)).map(|response| response.map(StreamBody::from))
 }

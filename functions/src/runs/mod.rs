@@ -1,14 +1,21 @@
 //! Runs: executions of a build over documents.
 
 mod artifact;
+mod audit;
+mod batch;
 mod cancel;
 mod create;
 mod download;
 mod events;
+mod export;
 mod get;
+mod issues;
 mod list;
+mod logfile;
 mod logs;
 mod outputs;
+mod retry;
+mod summary;
 
 use ade_core::access::Submitter;
 use ade_core::eventlog::Failure;
@@ -21,14 +28,21 @@ use utoipa::ToSchema;
 use crate::edge::object::object_name;
 
 pub use artifact::*;
+pub use batch::*;
 pub use cancel::*;
 pub use create::*;
 pub use download::*;
 pub use events::*;
 pub use get::*;
+pub use issues::*;
 pub use list::*;
+pub use logfile::*;
 pub use logs::*;
 pub use outputs::*;
+pub use retry::*;
+pub use summary::*;
+
+use create::start;
 
 object_name!(RunObject, "ade.run");
 

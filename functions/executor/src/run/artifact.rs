@@ -150,7 +150,7 @@ pub(super) fn write(path: &Path, whole: &Whole<'_>, parts: &[Artifact]) -> io::R
     }
     let error = parts.iter().find_map(|part| part.run.error.clone()).or_else(|| {
         let failed = whole.failed?;
-        let code = serde_json::to_value(failed.failure.code).ok()?.as_str()?.to_owned();
+        let code = failed.failure.code.word().to_owned();
         Some(EngineError { code, stage: failed.failure.stage.clone(), message: failed.message.clone() })
     });
     let outputs: Vec<Value> = whole.outputs.iter().map(|path| serde_json::json!({ "kind": "normalized", "path": path })).collect();

@@ -29,8 +29,12 @@ async fn fetch(objects: &Objects, run: &Run, document: &RunDocument, input: &Pat
     tokio::fs::create_dir_all(&directory).await.map_err(fault(STAGE))?;
     let path = directory.join(layout::safe_name(&document.name));
     let fetched = outlast(|| async {
-        // An earlier attempt may have made the copy, and the document may be gone since: the copy is what counts.
-        objects.copy(&from, &copy).await?;
+        // The document may be gone: a run that is repeated has its own copy. An earlier attempt may have made ours: it is what counts.
+        if !objects.copy(&from, &copy).await?
+            && let Some(original) = run.retry_of_run_id
+        {
+            objects.copy(&layout::run_input(original, document.document_id, &document.name), &copy).await?;
+        }
         if let Err(error) = tokio::fs::remove_file(&path).await
             && error.kind() != std::io::ErrorKind::NotFound
         {

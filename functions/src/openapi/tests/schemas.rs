@@ -76,6 +76,8 @@ requests! {
     create_document: "CreateDocument";
     create_build: "CreateBuild";
     create_run: "CreateRun";
+    create_runs: "CreateRuns";
+    retry_run: "RetryRun";
 }
 
 answers! {
@@ -88,6 +90,8 @@ answers! {
     run_list: "List_Run";
     run_logs: "RunLogs";
     run_output: "RunOutput";
+    run_issue: "RunIssue";
+    run_summary: "RunSummary";
     download: "Download";
     health: "Health";
     event: "Event";

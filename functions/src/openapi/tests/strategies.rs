@@ -7,7 +7,7 @@ use ade_core::access::{PrincipalKind, Role, Submitter};
 use ade_core::build::{Archive, BuildStatus, VersionChoice};
 use ade_core::document::DocumentStatus;
 use ade_core::eventlog::{BuildStep, Event, EventBody, EventObject, Failure, FailureCode, LogLevel, LogLine, LogStream, StepStatus};
-use ade_core::run::{RunDocument, RunOptions, RunResult, RunStatus};
+use ade_core::run::{RetryBuild, RunDocument, RunOptions, RunResult, RunStatus};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -22,7 +22,10 @@ use crate::edge::List;
 use crate::edge::problem::{FieldError, ProblemDocument};
 use crate::events::LogEntry;
 use crate::keys::{ApiKey, ApiKeyObject, CreateApiKey, CreatedApiKey};
-use crate::runs::{CreateRun, OutputKind, Run, RunLinks, RunLogs, RunLogsObject, RunObject, RunOutput, RunOutputObject};
+use crate::runs::{
+    CreateRun, CreateRuns, FieldSummary, FindingSummary, MappedColumn, OutputKind, RetryRun, Run, RunIssue, RunIssueObject, RunLinks,
+    RunLogs, RunLogsObject, RunObject, RunOutput, RunOutputObject, RunSummary, RunSummaryObject, TableSummary, UnmappedColumn,
+};
 use crate::system::{Availability, Component, Health, HealthObject};
 use crate::workspaces::{CreateWorkspace, Workspace, WorkspaceObject};
 
@@ -139,6 +142,87 @@ pub(super) fn create_run() -> impl Strategy<Value = CreateRun> {
         input_documents,
         options,
     })
+}
+
+pub(super) fn create_runs() -> impl Strategy<Value = CreateRuns> {
+    (id("cfg_"), vec(id("doc_"), 1..4), options()).prop_map(|(config_id, input_documents, options)| CreateRuns {
+        config_id,
+        input_documents,
+        options,
+    })
+}
+
+pub(super) fn retry_run() -> impl Strategy<Value = RetryRun> {
+    select(&[RetryBuild::Same, RetryBuild::Current][..]).prop_map(|build| RetryRun { build })
+}
+
+pub(super) fn run_issue() -> impl Strategy<Value = RunIssue> {
+    (vec(text(), 6), any::<u32>(), of(text()), of(text()), of(text())).prop_map(|(texts, table, cell, output_cell, value)| RunIssue {
+        object: RunIssueObject::Name,
+        source_file: texts[0].clone(),
+        source_sheet: texts[1].clone(),
+        table_index: table.into(),
+        cell,
+        output_cell,
+        field: texts[2].clone(),
+        code: texts[3].clone(),
+        severity: texts[4].clone(),
+        message: texts[5].clone(),
+        value,
+    })
+}
+
+fn table_summary() -> impl Strategy<Value = TableSummary> {
+    let mapped = (text(), text(), any::<u32>(), -9.0..9.0).prop_map(|(field, header, index, score)| MappedColumn {
+        field,
+        header,
+        source_column_index: index.into(),
+        score,
+    });
+    let unmapped = (text(), any::<u32>(), text()).prop_map(|(header, index, reason)| UnmappedColumn {
+        header,
+        source_column_index: index.into(),
+        reason,
+    });
+    (vec(text(), 3), any::<[u32; 4]>(), vec(mapped, 0..3), vec(unmapped, 0..3)).prop_map(|(texts, n, mapped_columns, unmapped_columns)| {
+        TableSummary {
+            source_file: texts[0].clone(),
+            source_sheet: texts[1].clone(),
+            region: texts[2].clone(),
+            table_index: n[0].into(),
+            source_rows: n[1].into(),
+            output_rows: n[2].into(),
+            issues: n[3].into(),
+            mapped_columns,
+            unmapped_columns,
+        }
+    })
+}
+
+pub(super) fn run_summary() -> impl Strategy<Value = RunSummary> {
+    let field = (text(), any::<u32>()).prop_map(|(field, columns)| FieldSummary { field, columns: columns.into() });
+    let finding = (text(), text(), text(), any::<u32>()).prop_map(|(code, severity, message, count)| FindingSummary {
+        code,
+        severity,
+        message,
+        count: count.into(),
+    });
+    (
+        (id("run_"), select(&RunStatus::ALL[..]), of(text()), of(text()), of(result())),
+        (vec(field, 0..3), vec(table_summary(), 0..3), vec(finding, 0..3), any::<bool>()),
+    )
+        .prop_map(|(about, found)| RunSummary {
+            run_id: about.0,
+            object: RunSummaryObject::Name,
+            status: about.1,
+            outcome: about.2,
+            engine_version: about.3,
+            counts: about.4,
+            fields: found.0,
+            tables: found.1,
+            findings: found.2,
+            truncated: found.3,
+        })
 }
 
 pub(super) fn workspace() -> impl Strategy<Value = Workspace> {

@@ -14,6 +14,7 @@ mod fixtures;
 mod main_path;
 mod noise;
 mod refusals;
+mod results;
 mod roles;
 mod runs;
 mod server;

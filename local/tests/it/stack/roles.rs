@@ -28,11 +28,14 @@ fn least_role(operation: &str) -> &'static str {
         | "list-runs"
         | "get-run"
         | "list-run-logs"
+        | "download-run-log"
         | "follow-run-events"
+        | "get-run-summary"
+        | "list-run-issues"
         | "get-run-artifact"
         | "list-run-outputs"
         | "download-run-output" => "viewer",
-        "create-document" | "complete-document" | "create-run" | "cancel-run" => "operator",
+        "create-document" | "complete-document" | "create-run" | "create-runs" | "retry-run" | "cancel-run" => "operator",
         "create-config" | "create-build" | "cancel-build" => "editor",
         "create-api-key" => "admin",
         "create-workspace" => "system_admin",
@@ -83,6 +86,7 @@ impl Things {
             "create-config" => json!({ "name": "Another", "source": { "type": "template" } }),
             "create-document" => json!({ "name": "another.csv", "byte_size": 1, "content_type": "text/csv" }),
             "create-run" => json!({ "input_documents": [self.document] }),
+            "create-runs" => json!({ "config_id": self.config, "input_documents": [self.document] }),
             _ => json!({}),
         }
     }
