@@ -383,7 +383,7 @@ impl From<OpenError> for Problem {
             OpenError::Encrypted => "document_encrypted",
             OpenError::Mismatch { .. } => "document_kind_mismatch",
             OpenError::Unsupported { .. } | OpenError::NoExtension => "document_kind_unsupported",
-            OpenError::TooLarge { .. } => "document_too_large",
+            OpenError::TooLarge { .. } | OpenError::Bomb { .. } => "document_too_large",
             OpenError::Corrupt { .. } | OpenError::Encoding { .. } | OpenError::NoSuchSheet { .. } => "document_unreadable",
             OpenError::Io(_) => return Self::internal(error),
         };
