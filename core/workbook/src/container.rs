@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    io::{self, BufReader, Read, Seek, SeekFrom},
+    io::{BufReader, Read, Seek, SeekFrom},
 };
 
 use quick_xml::{
@@ -21,10 +21,6 @@ const MOST_EXPANSION: u64 = 200;
 const LARGE_PART_BYTES: u64 = 64 << 20;
 /// `<si/>`.
 const SHORTEST_SI: u64 = 5;
-/// A record of BIFF12 without data: its type and its length.
-const SHORTEST_RECORD: u64 = 2;
-/// `BrtSSTItem`.
-const SST_ITEM: u64 = 0x13;
 
 /// The kind of workbook in a zip archive, by its parts.
 pub(crate) fn zip_kind(source: &mut (impl Read + Seek)) -> Option<Kind> {
@@ -112,48 +108,8 @@ pub(crate) fn check_shared_strings(source: &mut (impl Read + Seek), limits: &Lim
     Ok(())
 }
 
-/// Refuses an xlsb with more shared strings than the limit. Records: [MS-XLSB] 2.1.4.
-pub(crate) fn check_shared_items(source: &mut (impl Read + Seek), limits: &Limits) -> Result<(), OpenError> {
-    let corrupt = |reason: String| OpenError::Corrupt { kind: Kind::Xlsb, reason };
-    source.seek(SeekFrom::Start(0))?;
-    let mut archive = ZipArchive::new(source).map_err(|error| corrupt(error.to_string()))?;
-    for name in parts_ending(&archive, "sharedstrings.bin") {
-        let part = archive.by_name(&name).map_err(|error| corrupt(error.to_string()))?;
-        if part.size() / SHORTEST_RECORD <= limits.shared_strings {
-            continue;
-        }
-        let mut records = BufReader::new(part);
-        let mut strings = 0;
-        // Damage is the parser's to tell.
-        while let Some((kind, length)) = record_head(&mut records) {
-            strings += u64::from(kind == SST_ITEM);
-            within(strings, limits)?;
-            if io::copy(&mut records.by_ref().take(length), &mut io::sink()).is_err() {
-                break;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Type and length of the record that starts here: 7 bits a byte, low bits first, 2 bytes and 4 bytes at most.
-fn record_head(records: &mut impl Read) -> Option<(u64, u64)> {
-    let mut number = |most: u32| {
-        let mut value = 0_u64;
-        for position in 0..most {
-            let mut byte = [0];
-            records.read_exact(&mut byte).ok()?;
-            value |= u64::from(byte[0] & 0x7F) << (7 * position);
-            if byte[0] < 0x80 {
-                break;
-            }
-        }
-        Some(value)
-    };
-    Some((number(2)?, number(4)?))
-}
-
-fn within(strings: u64, limits: &Limits) -> Result<(), OpenError> {
+/// Refuses more shared strings than the limit.
+pub(crate) fn within(strings: u64, limits: &Limits) -> Result<(), OpenError> {
     if strings > limits.shared_strings {
         return Err(OpenError::TooLarge { what: "the number of shared strings", limit: limits.shared_strings });
     }
@@ -161,7 +117,7 @@ fn within(strings: u64, limits: &Limits) -> Result<(), OpenError> {
 }
 
 /// Names of the parts that end so, whatever their case.
-fn parts_ending<R: Read + Seek>(archive: &ZipArchive<R>, end: &str) -> Vec<String> {
+pub(crate) fn parts_ending<R: Read + Seek>(archive: &ZipArchive<R>, end: &str) -> Vec<String> {
     archive.file_names().flatten().filter(|name| name.to_ascii_lowercase().ends_with(end)).map(Cow::into_owned).collect()
 }
 

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod biff;
+mod biff12;
 mod cell;
 mod container;
 mod delimited;

@@ -9,7 +9,8 @@ use std::{
 use calamine::{Ods, OdsError, Reader, SheetType, SheetVisible, Xls, XlsError, Xlsb, XlsbError, Xlsx, XlsxError};
 
 use crate::{
-    Delimited, DelimitedOptions, Grid, GridBuilder, Kind, Limits, OpenError, ScanCaps, biff, cell, container, delimited, guard::guard, kind,
+    Delimited, DelimitedOptions, Grid, GridBuilder, Kind, Limits, OpenError, ScanCaps, biff, biff12, cell, container, delimited,
+    guard::guard, kind,
 };
 
 /// Bytes to read from: a file, a buffer.
@@ -106,7 +107,13 @@ impl Workbook {
                 input = BufReader::new(sound);
             }
             Kind::Xlsx => container::check_shared_strings(&mut input, limits)?,
-            Kind::Xlsb => container::check_shared_items(&mut input, limits)?,
+            Kind::Xlsb => {
+                biff12::check_shared_strings(&mut input, limits)?;
+                if let Some(renamed) = guarded(kind, || biff12::with_plain_errors(&mut input))? {
+                    let renamed: Box<dyn Source> = Box::new(Cursor::new(renamed));
+                    input = BufReader::new(renamed);
+                }
+            }
             Kind::Delimited => {}
         }
         let active = if kind == Kind::Xlsx { container::active_tab(&mut input) } else { None };

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SMALL_ROWS = 100
-SMALL_RUNS = 15
+SMALL_RUNS = 30
 NAMES = ("Ann", "Bob", "Cyd", "Dan", "Eve", "Flo", "Gus")
 
 

@@ -52,7 +52,7 @@ def test_xlsb(process, template, tmp_path):
     assert outcome.code == 0, outcome.stderr
     assert outcome.workbook().sheetnames == ["One", "Two"]
     assert main_part(outcome) == EXPECTED
-    assert [row[1] for row in outcome.rows("Two")[1:]] == [True, "#DIV/0!", 2.5, -(10**9)]
+    assert [row[1] for row in outcome.rows("Two")[1:]] == [True, "#DIV/0!", "#N/A", -(10**9)]
     assert outcome.rows("Two")[3][0] == "é@漢.🎉"
 
 

@@ -78,7 +78,7 @@ def cell(column: int, value: Any, strings: dict[str, int], epoch: dt.datetime) -
     # The tokens of "1": a formula that no reader has to understand for its value.
     tail = struct.pack("<HI3sI", 0, 3, b"\x1e\x01\x00", 0) if formula else b""
     if isinstance(value, Error):
-        return record(0x0003, head + bytes([ERRORS[value.text]]))
+        return record(0x000B if formula else 0x0003, head + bytes([ERRORS[value.text]]) + tail)
     if isinstance(value, bool):
         return record(0x000A if formula else 0x0004, head + bytes([value]) + tail)
     if isinstance(value, str):
@@ -159,7 +159,7 @@ if __name__ == "__main__":
         {
             "A": [
                 ["text", 1, 2.5, True],
-                [Formula("cached"), Formula(3.5), dt.datetime(2024, 2, 29, 12), Error("#N/A")],
+                [Formula("cached"), Formula(3.5), dt.datetime(2024, 2, 29, 12), Error("#N/A"), Formula(Error("#REF!"))],
             ],
             "Hidden": [["x"]],
         },
