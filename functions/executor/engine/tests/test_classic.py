@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 
 def test_regions_start_at_column_a_and_keep_what_is_below(classic, process, workbook):
     rows = [["Report"], [], [None, "Name", "Amount"], [None, "Ann", 1], [], ["Note: x"]]
@@ -109,6 +111,27 @@ def test_formulas_do_not_pass_unless_asked_for(classic, process, tmp_path):
     assert types(process(path, project)) == ["s", "s", "s"]
     (project / "settings.toml").write_text("write_formulas = true\n")
     assert types(process(path, project)) == ["s", "s", "f"]
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["native", "openpyxl"])
+def test_formulas_longer_than_excel_takes_are_texts(classic, process, workbook, touch):
+    source = """
+        import polars as pl
+        from ade_engine.models import FieldDef
+        def register(r):
+            r.register_field(FieldDef(name="long"))
+            r.register_column_transform(f, field="long", priority=0)
+        def f(**_):
+            return pl.lit("=1" + "+1" * 4096)
+    """
+    modules = {"columns/long.py": source}
+    if touch:
+        modules["hooks/touch.py"] = (
+            "def register(r):\n    r.register_hook(f, hook='on_table_written', priority=0)\n"
+            "def f(*, output_sheet, **_):\n    output_sheet['A1'].value\n"
+        )
+    outcome = process(workbook([["Name", "Amount"], ["Ann", 1]]), classic(modules, "write_formulas = true"))
+    assert outcome.workbook().active["C2"].data_type == "s"
 
 
 def test_sheet_names_become_valid(classic, process, tmp_path):

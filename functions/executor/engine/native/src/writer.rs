@@ -25,6 +25,8 @@ use crate::{
 const MAX_ROWS: usize = 1_048_576;
 /// UTF-16 units in a cell.
 const MAX_TEXT_UNITS: usize = 32_767;
+/// UTF-16 units in a formula; a workbook with a longer one does not open.
+const MAX_FORMULA_UNITS: usize = 8192;
 /// Integers beyond this are not exact in Excel's numbers.
 const MAX_EXACT_INT: u64 = 1 << 53;
 const NANOS_PER_MICRO: i64 = 1000;
@@ -155,7 +157,7 @@ impl Writer {
 }
 
 fn is_formula(text: &str, plain: &HashSet<String>) -> bool {
-    text.len() > 1 && text.starts_with('=') && !plain.contains(text.trim())
+    text.len() > 1 && text.starts_with('=') && text.encode_utf16().count() <= MAX_FORMULA_UNITS && !plain.contains(text.trim())
 }
 
 /// One cell's value. Moments are in microseconds.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ade_engine._native import Writer
+from ade_engine._native import WorkbookError, Writer
 from ade_engine.models.errors import PipelineError
 from ade_engine.models.extension import HookName
 from ade_engine.models.table import TableRegion, column_letter
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 MAX_TITLE_LENGTH = 31
+MAX_FORMULA_LENGTH = 8192
 INVALID_IN_TITLE = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 RESERVED_TITLES = {"history"}
 MAX_EXACT_INT = 1 << 53
@@ -221,12 +222,29 @@ class OutputBook:
         elif self._keep:
             sheet.blocks.append(block)
         elif not self._dry_run:
-            self._write_native(block)
+            try:
+                self._write_native(block)
+            except WorkbookError as error:
+                raise _unwritable(error) from error
 
     def save(self) -> None:
         """Writes the file, whole or not at all."""
         if self._dry_run:
             return
+        try:
+            self._save()
+        except WorkbookError as error:
+            raise _unwritable(error) from error
+        truncated = self._writer.truncated_texts if self._writer else 0
+        if truncated:
+            self._run.find(
+                "text_truncated",
+                f"{truncated} texts are longer than a cell can hold (32,767 characters) and were cut",
+                severity="warning",
+                count=truncated,
+            )
+
+    def _save(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
         try:
@@ -241,14 +259,6 @@ class OutputBook:
             os.replace(draft, self._path)
         finally:
             draft.unlink(missing_ok=True)
-        truncated = self._writer.truncated_texts if self._writer else 0
-        if truncated:
-            self._run.find(
-                "text_truncated",
-                f"{truncated} texts are longer than a cell can hold (32,767 characters) and were cut",
-                severity="warning",
-                count=truncated,
-            )
 
     def close(self) -> None:
         """Removes what was kept on disk meanwhile."""
@@ -284,6 +294,11 @@ class OutputBook:
         return self._real
 
 
+def _unwritable(error: WorkbookError) -> PipelineError:
+    """A table that Excel's format can't hold."""
+    return PipelineError(f"The output can't be written: {error.args[1]}", stage="write")
+
+
 def _write_openpyxl(sheet: Any, block: _Block) -> None:
     handling = block.handling
     for column, name in enumerate(block.frame.columns):
@@ -300,10 +315,14 @@ def _write_openpyxl(sheet: Any, block: _Block) -> None:
                 _set_text(cell, str(value))
             elif not isinstance(value, str):
                 cell.value = value
-            elif column in handling.formulas and value.startswith("=") and value.strip() not in handling.plain:
+            elif column in handling.formulas and _is_formula(value, handling.plain):
                 cell.value = value
             else:
                 _set_text(cell, value)
+
+
+def _is_formula(text: str, plain: set[str]) -> bool:
+    return 1 < len(text) <= MAX_FORMULA_LENGTH and text.startswith("=") and text.strip() not in plain
 
 
 def _set_text(cell: Any, text: str) -> None:
