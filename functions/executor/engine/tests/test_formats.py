@@ -44,7 +44,7 @@ def test_xlsb(process, template, tmp_path):
         ["Email", "Value"],
         ["a@b.c", True],
         ["b@c.d", xlsb.Error("#DIV/0!")],
-        ["é@漢.🎉", 2.5],
+        ["é@漢.🎉", xlsb.Formula(xlsb.Error("#N/A"))],
         ["c@d.e", -(10**9)],
     ]
     path = xlsb.write(tmp_path / "in.xlsb", {"One": rows, "No": more, "Two": more}, states={"No": "hidden"})
