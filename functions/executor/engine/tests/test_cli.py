@@ -133,6 +133,7 @@ def test_config_validate_tells_machines_what_is_wrong(cli, classic):
     [
         ("def register(registry):\n    pass\n\ndef x(:\n", "syntax_error", 4),
         ("import nowhere\ndef register(registry):\n    pass\n", "import_error", 1),
+        ("def register(registry):\n    raise SystemExit(0)\n", "load_error", 2),
         (
             "def register(r):\n    r.register_hook(h, hook='on_sheet_start', priority=0)\ndef h(nonsense):\n    pass\n",
             "unknown_parameter",

@@ -208,6 +208,11 @@ FAILURES = [
     ("column_transform", "return pl.col('missing')", "unknown_error", "unknown"),
     ("column_validator", "return 'text'", "pipeline_error", "unknown"),
     ("column_validator", "return pl.col('missing')", "unknown_error", "unknown"),
+    ("column_transform", "raise pl.exceptions.PanicException('bad')", "unknown_error", "unknown"),
+    ("column_transform", "return pl.col('Amount').map_elements(lambda _: __import__('sys').exit(0))", None, "unknown"),
+    ("column_detector", "raise SystemExit(0)", "pipeline_error", "unknown"),
+    ("row_detector", "raise SystemExit(0)", "pipeline_error", "unknown"),
+    ("hook", "raise SystemExit(0)", "hook_error", "on_table_mapped"),
     ("hook", "return 5", "hook_error", "on_table_mapped"),
     ("hook", "raise ValueError('bad')", "hook_error", "on_table_mapped"),
     ("hook", "k['logger'].event('my.thing')", "hook_error", "on_table_mapped"),
@@ -219,7 +224,7 @@ def test_failures_say_where(classic, process, workbook, kind, body, code, stage)
     outcome = process(workbook(ROWS), classic(rule(kind, body)))
     assert outcome.code == 1
     failure = outcome.completed["execution"]["failure"]
-    assert (failure["code"], failure["stage"]) == (code, stage)
+    assert (failure["code"], failure["stage"]) == (code or "unknown_error", stage)
     assert "zz_rule.py:" in failure["message"]
     assert not (outcome.out / "in_normalized.xlsx").exists()
     assert outcome.artifact["run"]["error"] == failure
@@ -241,6 +246,7 @@ def test_modern_failures_name_the_stage(classic, process, workbook):
         ({"columns/a.py": "syntax error here"}, None),
         ({"columns/a.py": "def register(r):\n    raise ValueError('no')\n"}, "unknown_error"),
         ({"columns/a.py": "import nowhere\ndef register(r): pass\n"}, "unknown_error"),
+        ({"columns/a.py": "import sys\nsys.exit(0)\ndef register(r): pass\n"}, "unknown_error"),
         ({}, "unknown_error"),
     ],
 )

@@ -134,7 +134,10 @@ class _Run:
                 raise ConfigError(str(self.settings_error), stage="settings")
             self._load_config()
             self._process()
-        except Exception as failure:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:
+            # Code of a config may end in sys.exit() or a panic of polars; a run ends with its record all the same.
             error = self._explain(failure)
             self.logger.debug("The run failed", exc_info=failure)
         return self._finish(error)
@@ -198,7 +201,7 @@ class _Run:
         )
         process(run, self.request, self.sheets)
 
-    def _explain(self, failure: Exception) -> RunError:
+    def _explain(self, failure: BaseException) -> RunError:
         """An exception as the run's error. Engine 1.9 knew stages for hooks only, and so do its configs here."""
         from ade_engine.extensions.invoke import innermost_line
 

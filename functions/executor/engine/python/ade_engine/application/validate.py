@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ade_engine.extensions.invoke import Bound, innermost_line
+from ade_engine.extensions.invoke import FAILURES, Bound, innermost_line
 from ade_engine.extensions.loader import ConfigPackage, load, locate
 from ade_engine.models.errors import AdeEngineError
 
@@ -81,7 +81,7 @@ def validate(root: Path, settings: Settings) -> bool:
         issues += _signatures(registry, package.root)
         if not registry.fields:
             issues.append(Issue("no_fields", "The config registers no fields", severity="warning"))
-    except Exception as error:
+    except FAILURES as error:
         issues.append(_issue(error, package.root if package else root))
     valid = not any(issue.severity == "error" for issue in issues)
 
@@ -138,7 +138,7 @@ def _calls(registry: Registry) -> Iterator[tuple[Registration, tuple[str, ...]]]
             yield registration, HOOKS[hook]
 
 
-def _issue(error: Exception, root: Path) -> Issue:
+def _issue(error: BaseException, root: Path) -> Issue:
     if isinstance(error, SyntaxError):
         path, _ = _split(f"{error.filename}:{error.lineno}", root)
         return Issue("syntax_error", error.msg, path, error.lineno)

@@ -7,10 +7,16 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from polars.exceptions import PanicException
+
 from ade_engine.extensions.registry import Registration
 from ade_engine.models.errors import PipelineError
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+FAILURES: tuple[type[BaseException], ...] = (Exception, SystemExit, PanicException)
+"""What code of a config may raise: neither ``sys.exit()`` nor a panic of polars is an ``Exception``."""
 
 
 class Bound:
@@ -51,7 +57,7 @@ class Bound:
             return self.fn(*(context[name] for name in self._positional), **keywords)
         return self.fn(**keywords)
 
-    def failure(self, error: Exception) -> str:
+    def failure(self, error: BaseException) -> str:
         """What went wrong in it, and in which of the config's lines."""
         line = innermost_line(error)
         at = f"{self.name} ({line or self.location})" if line or self.location else self.name

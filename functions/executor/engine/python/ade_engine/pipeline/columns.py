@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ade_engine.extensions.invoke import Bound
+from ade_engine.extensions.invoke import FAILURES, Bound
 from ade_engine.models.errors import AdeEngineError, PipelineError
 from ade_engine.pipeline.scores import checked
 
@@ -136,7 +136,7 @@ def _score(
             patch = detector(keywords)
         except AdeEngineError:
             raise
-        except Exception as error:
+        except FAILURES as error:
             place = f"column {index + 1} ('{header.name}') of '{context['sheet_name']}'"
             raise PipelineError(f"Column detector failed on {place}: {detector.failure(error)}", stage=STAGE) from error
         for name, delta in checked(patch, detector.label, f"column {index + 1}", run.registry.fields, STAGE).items():

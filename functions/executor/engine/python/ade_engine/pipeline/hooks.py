@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ade_engine.extensions.invoke import Bound
+from ade_engine.extensions.invoke import FAILURES, Bound
 from ade_engine.models.errors import HookError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _calls(run: RunContext, hook: HookName, context: dict[str, Any]) -> Any:
             answer = bound(context)
         except HookError:
             raise
-        except Exception as error:
+        except FAILURES as error:
             message = bound.failure(error) if "bound" in locals() else str(error)
             raise HookError(f"{_title(hook, context)}: {message}", stage=hook.value) from error
         run.logger.event("hook.end", level=logging.DEBUG, data={**names, **place})

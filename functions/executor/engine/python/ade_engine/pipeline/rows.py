@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ade_engine.extensions.invoke import Bound
+from ade_engine.extensions.invoke import FAILURES, Bound
 from ade_engine.models.errors import AdeEngineError, PipelineError
 from ade_engine.pipeline.scores import checked
 
@@ -117,7 +117,7 @@ def _batch_scores(detector: Bound, context: dict[str, Any], height: int) -> dict
         answer = detector(context)
     except AdeEngineError:
         raise
-    except Exception as error:
+    except FAILURES as error:
         raise PipelineError(f"Row detector failed: {detector.failure(error)}", stage=STAGE) from error
     if not isinstance(answer, dict):
         if answer is None:
@@ -193,7 +193,7 @@ def _row_by_row(
                     patch = detector(context)
                 except AdeEngineError:
                     raise
-                except Exception as error:
+                except FAILURES as error:
                     message = f"Row detector failed on row {index + 1} of '{sheet_name}': {detector.failure(error)}"
                     raise PipelineError(message, stage=STAGE) from error
             scores = checked(patch, detector.label, f"row {index + 1}", None, STAGE)

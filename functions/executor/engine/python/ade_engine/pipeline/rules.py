@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ade_engine.extensions.invoke import Bound, innermost_line
+from ade_engine.extensions.invoke import FAILURES, Bound, innermost_line
 from ade_engine.models.errors import AdeEngineError, PipelineError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _ask(
         raise
     except TypeError as error:
         raise PipelineError(f"{place}: {bound.failure(error)}", stage=stage) from error
-    except Exception as error:
+    except FAILURES as error:
         raise RuleFailure(f"{place}: {bound.failure(error)}", stage=stage) from error
     if expression is not None and not isinstance(expression, pl.Expr):
         kind = type(expression).__name__
@@ -120,7 +120,7 @@ def _apply(
 ) -> pl.DataFrame:
     try:
         return table.with_columns(expression)
-    except Exception as error:
+    except FAILURES as error:
         name = registration.target
         place = f"{stage.capitalize()} of '{name}' failed on {locate(name, _culprit(table, expression))}"
         # Code that the expression calls back has a line of its own.
@@ -133,7 +133,7 @@ def _apply(
 def _culprit(table: pl.DataFrame, expression: pl.Expr) -> int | None:
     """The first row that the expression fails on by itself; None when it fails whatever the rows hold."""
     low, high = 0, table.height
-    if _fails(table.clear(), expression):
+    if not high or _fails(table.clear(), expression):
         return None
     while high - low > 1:
         middle = (low + high) // 2
@@ -149,7 +149,7 @@ def _culprit(table: pl.DataFrame, expression: pl.Expr) -> int | None:
 def _fails(table: pl.DataFrame, expression: pl.Expr) -> bool:
     try:
         table.with_columns(expression)
-    except Exception:
+    except FAILURES:
         return True
     return False
 
