@@ -1,0 +1,108 @@
+/** The terminal while things happen: live, cut off, long. With an engine that prints what it is told to. */
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Stack, Window, downloadedIds } from "./stack";
+
+let stack: Stack;
+let window: Window;
+let config: string;
+let document: string;
+
+beforeAll(async () => {
+  stack = await Stack.start({ testEngine: true });
+  config = await stack.config();
+  document = await stack.document("people.csv", new TextEncoder().encode("Name,Email\nAda,ada@example.com\n"));
+  window = await Window.open();
+});
+
+afterAll(async () => {
+  await window?.close();
+  await stack?.stop();
+});
+
+const engine = (what: Record<string, unknown>) => ({ metadata: { engine: what } });
+/** The number of the last line in sight. */
+const lastShown = (page: Page) => page.locator("[data-testid=lines] [data-id]").last().getAttribute("data-id", { timeout: 1000 }).then(Number, () => 0);
+const place = (run: string) => `/w/${stack.workspace}/runs/${run}?tab=log`;
+
+test("the server is killed in the middle of a run: the terminal resumes with no gap and no repeat", async () => {
+  const { page } = window;
+  const run = await stack.run(config, document, engine({ mode: "ticks", count: 400, interval_ms: 20 }));
+  await window.visit(stack, place(run));
+  await expect.poll(() => lastShown(page), { timeout: 20_000 }).toBeGreaterThan(40);
+  await stack.kill();
+  await page.getByText(/reconnecting/).waitFor();
+  await stack.restart();
+  await page.getByText("live", { exact: true }).waitFor();
+
+  const { last_event_id: last } = await stack.api<{ last_event_id: number }>("GET", `/runs/${run}`);
+  await expect.poll(() => lastShown(page), { timeout: 20_000 }).toBeGreaterThanOrEqual(last);
+  const ids = await downloadedIds(page);
+  expect(ids).toEqual(ids.map((_, index) => index + 1));
+  expect(window.complaints).toEqual([]);
+});
+
+test("200,000 lines scroll smoothly in bounded memory", async () => {
+  const { page } = window;
+  const run = await stack.run(config, document, engine({ mode: "lines", count: 200_000 }));
+  await stack.finished(run);
+  const began = Date.now();
+  await window.visit(stack, place(run));
+  await page.getByText("complete", { exact: true }).waitFor({ timeout: 60_000 });
+  const loaded = Date.now() - began;
+  await page.locator("[data-testid=lines] span", { hasText: /^199999$/ }).waitFor();
+
+  const frames = await page.evaluate(async () => {
+    const lines = globalThis.document.querySelector("[data-testid=lines]")!;
+    const took: number[] = [];
+    let before = performance.now();
+    lines.scrollTop = 0;
+    const step = lines.scrollHeight / 300;
+    for (let frame = 0; frame < 300; frame++) {
+      await new Promise(requestAnimationFrame);
+      const now = performance.now();
+      if (frame > 0) took.push(now - before);
+      before = now;
+      lines.scrollTop += step;
+    }
+    return took.sort((one, other) => one - other);
+  });
+  const heap = await page.evaluate(() => {
+    (globalThis as { gc?: () => void }).gc?.();
+    return (performance as unknown as { memory: { usedJSHeapSize: number } }).memory.usedJSHeapSize;
+  });
+  const shown = await page.locator("[data-testid=lines] [data-id]").count();
+  const p95 = frames[Math.floor(frames.length * 0.95)] ?? 0;
+  console.info(`200,000 lines: read in ${loaded} ms, frames p50 ${(frames[150] ?? 0).toFixed(1)} ms, p95 ${p95.toFixed(1)} ms, heap ${(heap / 2 ** 20).toFixed(0)} MiB, ${shown} rows in the page`);
+  expect(shown, "only what is seen is drawn").toBeLessThan(150);
+  expect(heap).toBeLessThan(200 * 2 ** 20);
+});
+
+test("lines have addresses, can be searched, filtered and folded", async () => {
+  const { page } = window;
+  const run = await stack.run(config, document, engine({ mode: "both", count: 1000 }));
+  const { last_event_id } = await stack.finished(run);
+  await window.visit(stack, `${place(run)}#L500-503`);
+  await page.locator('[data-id="500"]').waitFor();
+  const marked = await page.locator("[data-testid=lines] [data-id].bg-accent-wash").evaluateAll((rows) => rows.map((row) => Number((row as HTMLElement).dataset["id"])));
+  expect(marked).toEqual([500, 501, 502, 503]);
+
+  await page.getByRole("searchbox", { name: "Search the log" }).fill("err 99");
+  await page.getByRole("searchbox", { name: "Search the log" }).press("Enter");
+  await page.getByText("1 of 11").waitFor();
+  await page.locator("mark").first().waitFor();
+
+  await page.getByRole("searchbox", { name: "Search the log" }).fill("");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByRole("menuitemcheckbox", { name: "stderr" }).click();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "To the end" }).click();
+  await page.getByText("err 999", { exact: true }).waitFor();
+  expect(await page.getByText(/^out \d+$/).count()).toBe(0);
+
+  await page.getByRole("button", { name: /Filter/ }).click();
+  await page.getByRole("menuitemcheckbox", { name: "stderr" }).click();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Show the events as NDJSON" }).click();
+  expect(await page.getByText('"type":"run.completed"').textContent()).toContain(`"id":${last_event_id}`);
+});
