@@ -21,6 +21,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/builds/{build_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a build
+         * @description A queued build is `canceled` at once. One under way is stopped within a few seconds: until then it is `building`. The config's active
+         *     build stays what it is. A run that waits for the build fails with `build_failed`. Asking again changes nothing.
+         */
+        post: operations["cancel-build"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/builds/{build_id}/events": {
         parameters: {
             query?: never;
@@ -200,6 +221,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a run
+         * @description A queued run is `canceled` at once. A running one is stopped within a few seconds, whether its engine runs or it waits for its
+         *     build: until then it is `running` with `cancel_requested`; what it has made and logged so far is kept. Asking again changes nothing.
+         */
+        post: operations["cancel-run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{run_id}/events": {
         parameters: {
             query?: never;
@@ -214,6 +256,47 @@ export interface paths {
          *     id. A stream that ends without `run.completed` was cut: ask again with `after_id`.
          */
         get: operations["follow-run-events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{run_id}/issues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the issues of a run
+         * @description One item for each cell that a rule objects to, in the order of the artifact, which names the first 10,000 of a table.
+         */
+        get: operations["list-run-issues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{run_id}/logfile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download the log of a run
+         * @description All events there are, from the first, one JSON object a line. For a run that is over that is its whole log; the last line is
+         *     then `run.completed`, and a file that ends with another was cut.
+         */
+        get: operations["download-run-log"];
         put?: never;
         post?: never;
         delete?: never;
@@ -271,6 +354,47 @@ export interface paths {
         };
         /** Download an output of a run */
         get: operations["download-run-output"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry a run
+         * @description A new run with the same documents and options, which names the one that it repeats as `retry_of_run_id`. The documents may
+         *     have been deleted since: a run keeps its own copies.
+         */
+        post: operations["retry-run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{run_id}/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the summary of a run
+         * @description Counts, fields, tables and findings of a run that is over, from its artifact.
+         */
+        get: operations["get-run-summary"];
         put?: never;
         post?: never;
         delete?: never;
@@ -436,11 +560,32 @@ export interface paths {
         /**
          * List runs
          * @description The runs of a workspace, newest first. With conditions, a page may be short and still have a next one. A run that has just
-         *     changed may show its former state here for a moment.
+         *     changed may show its former state here for a moment. With `Accept: text/csv` the answer is a table of all of them, whatever
+         *     `limit` and `cursor` say; texts that a spreadsheet program would take for formulas begin with an apostrophe there.
          */
         get: operations["list-runs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/runs/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create runs
+         * @description Records one run for each document and starts them in the background: all of them, or, when one can't be created, none.
+         */
+        post: operations["create-runs"];
         delete?: never;
         options?: never;
         head?: never;
@@ -763,6 +908,15 @@ export interface components {
              */
             options: components["schemas"]["RunOptions"];
         };
+        /** @description Runs to be created, one for each document. */
+        CreateRuns: {
+            /** @description The config that is run. */
+            config_id: components["schemas"]["ConfigId"];
+            /** @description The documents: each gets a run of its own. */
+            input_documents: components["schemas"]["DocumentId"][];
+            /** @description How each of them is executed. */
+            options?: components["schemas"]["RunOptions"];
+        };
         /** @description A workspace to be created. */
         CreateWorkspace: {
             /**
@@ -1013,6 +1167,39 @@ export interface components {
              */
             code: string;
         };
+        /** @description What became of a field. */
+        FieldSummary: {
+            /**
+             * @description Its name.
+             * @example email
+             */
+            field: string;
+            /**
+             * Format: int64
+             * @description Columns that were mapped to it.
+             */
+            columns: number;
+        };
+        /** @description Something that people should know. */
+        FindingSummary: {
+            /**
+             * @description What it is, for programs.
+             * @example fields_not_detected
+             */
+            code: string;
+            /**
+             * @description `info`, `warning` or `error`.
+             * @example warning
+             */
+            severity: string;
+            /** @description What it is, for people. */
+            message: string;
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            count: number;
+        };
         /** @description How well ADE works. */
         Health: {
             /** @description Always `ade.health`. */
@@ -1217,6 +1404,70 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A page of a list, newest first. */
+        List_RunIssue: {
+            /** @description Always `list`. */
+            object: components["schemas"]["ListObject"];
+            /** @description The items. */
+            data: {
+                /** @description Always `ade.run.issue`. */
+                object: components["schemas"]["RunIssueObject"];
+                /**
+                 * @description The document.
+                 * @example contacts.xlsx
+                 */
+                source_file: string;
+                /**
+                 * @description Its sheet.
+                 * @example Contacts
+                 */
+                source_sheet: string;
+                /**
+                 * Format: int64
+                 * @description Place of the table among the tables of the sheet, from 0.
+                 */
+                table_index: number;
+                /**
+                 * @description The cell in the document; null when a rule made the row.
+                 * @example Contacts!C17
+                 */
+                cell?: string | null;
+                /**
+                 * @description The cell in the output; null when there is none.
+                 * @example Contacts!C9
+                 */
+                output_cell?: string | null;
+                /**
+                 * @description The field.
+                 * @example email
+                 */
+                field: string;
+                /**
+                 * @description What is wrong, for programs.
+                 * @example invalid_format
+                 */
+                code: string;
+                /**
+                 * @description How bad it is.
+                 * @example warning
+                 */
+                severity: string;
+                /**
+                 * @description What is wrong, for people.
+                 * @example not an e-mail address
+                 */
+                message: string;
+                /**
+                 * @description The value; long ones are cut.
+                 * @example ada@
+                 */
+                value?: string | null;
+            }[];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Give it as `cursor` to get the next page. */
+            next_cursor: string | null;
+        };
+        /** @description A page of a list, newest first. */
         List_RunOutput: {
             /** @description Always `list`. */
             object: components["schemas"]["ListObject"];
@@ -1329,6 +1580,33 @@ export interface components {
          * @enum {string}
          */
         LogStream: "stdout" | "stderr";
+        /** @description A column that got a field. */
+        MappedColumn: {
+            /**
+             * @description The field.
+             * @default
+             * @example email
+             */
+            field: string;
+            /**
+             * @description Its header in the document.
+             * @default
+             * @example E-Mail
+             */
+            header: string;
+            /**
+             * Format: int64
+             * @description Its column in the sheet, from 0.
+             * @default 0
+             */
+            source_column_index: number;
+            /**
+             * Format: double
+             * @description How sure the mapping is.
+             * @default 0
+             */
+            score: number;
+        };
         /**
          * @description What a file is, by its name.
          * @enum {string}
@@ -1390,6 +1668,19 @@ export interface components {
             /** @description Each field that can't be accepted; on 422. */
             errors?: components["schemas"]["FieldError"][];
             build_id?: components["schemas"]["BuildId"] | null;
+        };
+        /**
+         * @description What a repeated run runs on.
+         * @enum {string}
+         */
+        RetryBuild: "same" | "current";
+        /** @description How a run is repeated. */
+        RetryRun: {
+            /**
+             * @description What it runs on.
+             * @default same
+             */
+            build: components["schemas"]["RetryBuild"];
         };
         /**
          * @description What a principal is allowed to do; each role includes the ones before it.
@@ -1490,6 +1781,63 @@ export interface components {
         };
         /** @example run_01JZX3Q4T5V6W7X8Y9ZABCDEFG */
         RunId: string;
+        /** @description A cell that a rule objects to. */
+        RunIssue: {
+            /** @description Always `ade.run.issue`. */
+            object: components["schemas"]["RunIssueObject"];
+            /**
+             * @description The document.
+             * @example contacts.xlsx
+             */
+            source_file: string;
+            /**
+             * @description Its sheet.
+             * @example Contacts
+             */
+            source_sheet: string;
+            /**
+             * Format: int64
+             * @description Place of the table among the tables of the sheet, from 0.
+             */
+            table_index: number;
+            /**
+             * @description The cell in the document; null when a rule made the row.
+             * @example Contacts!C17
+             */
+            cell: string | null;
+            /**
+             * @description The cell in the output; null when there is none.
+             * @example Contacts!C9
+             */
+            output_cell: string | null;
+            /**
+             * @description The field.
+             * @example email
+             */
+            field: string;
+            /**
+             * @description What is wrong, for programs.
+             * @example invalid_format
+             */
+            code: string;
+            /**
+             * @description How bad it is.
+             * @example warning
+             */
+            severity: string;
+            /**
+             * @description What is wrong, for people.
+             * @example not an e-mail address
+             */
+            message: string;
+            /**
+             * @description The value; long ones are cut.
+             * @example ada@
+             */
+            value: string | null;
+        };
+        /** @enum {string} */
+        RunIssueObject: "ade.run.issue";
         /** @description Paths of what belongs to a run, relative to the API's base. */
         RunLinks: {
             /**
@@ -1659,6 +2007,33 @@ export interface components {
          * @enum {string}
          */
         RunStatus: "queued" | "running" | "succeeded" | "failed" | "canceled";
+        /** @description What a run found and made of it: the artifact without its details. */
+        RunSummary: {
+            /** @description The run. */
+            run_id: components["schemas"]["RunId"];
+            /** @description Always `ade.run.summary`. */
+            object: components["schemas"]["RunSummaryObject"];
+            /** @description How the run ended. */
+            status: components["schemas"]["RunStatus"];
+            /**
+             * @description How much was recognised: `success`, `partial`, `failure` or `unknown`.
+             * @example success
+             */
+            outcome: string | null;
+            /** @description The engine that ran. */
+            engine_version: string | null;
+            counts: components["schemas"]["RunResult"] | null;
+            /** @description Each field that columns were mapped to, by name. */
+            fields: components["schemas"]["FieldSummary"][];
+            /** @description The tables, in the order of the documents. */
+            tables: components["schemas"]["TableSummary"][];
+            /** @description What people should know. */
+            findings: components["schemas"]["FindingSummary"][];
+            /** @description Whether there is more of something than is described here; the artifact has it all. */
+            truncated: boolean;
+        };
+        /** @enum {string} */
+        RunSummaryObject: "ade.run.summary";
         /**
          * @description Where a step of a build is.
          * @enum {string}
@@ -1672,6 +2047,69 @@ export interface components {
             id: string;
             /** @description Its name for people. */
             name: string;
+        };
+        /** @description What was found in a table. */
+        TableSummary: {
+            /**
+             * @description The document.
+             * @example contacts.xlsx
+             */
+            source_file: string;
+            /**
+             * @description Its sheet.
+             * @example Contacts
+             */
+            source_sheet: string;
+            /**
+             * Format: int64
+             * @description Place among the tables of the sheet, from 0.
+             */
+            table_index: number;
+            /**
+             * @description Its cells in the document, header included.
+             * @example A4:F20
+             */
+            region: string;
+            /**
+             * Format: int64
+             * @description Data rows in the document.
+             */
+            source_rows: number;
+            /**
+             * Format: int64
+             * @description Data rows in the output.
+             */
+            output_rows: number;
+            /**
+             * Format: int64
+             * @description Cells with an issue.
+             */
+            issues: number;
+            /** @description Columns that got a field. */
+            mapped_columns: components["schemas"]["MappedColumn"][];
+            /** @description Columns that did not. */
+            unmapped_columns: components["schemas"]["UnmappedColumn"][];
+        };
+        /** @description A column that got no field. */
+        UnmappedColumn: {
+            /**
+             * @description Its header in the document.
+             * @default
+             * @example Remarks
+             */
+            header: string;
+            /**
+             * Format: int64
+             * @description Its column in the sheet, from 0.
+             * @default 0
+             */
+            source_column_index: number;
+            /**
+             * @description Why: `no_signal`, `duplicate_field` or `empty_or_placeholder_header`.
+             * @default
+             * @example no_signal
+             */
+            reason: string;
         };
         /** @description The request that uploads a document's bytes. */
         Upload: {
@@ -1773,6 +2211,92 @@ export interface operations {
             };
             /** @description There is no such thing, or not for this caller. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cancel-build": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The build. */
+                build_id: components["schemas"]["BuildId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The build, `canceled` or soon to be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Build"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The build is over, and was not canceled (`build_not_cancelable`). */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2584,6 +3108,92 @@ export interface operations {
             };
         };
     };
+    "cancel-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run, `canceled` or soon to be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The run is over, and was not canceled (`run_not_cancelable`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "follow-run-events": {
         parameters: {
             query?: {
@@ -2642,6 +3252,200 @@ export interface operations {
             };
             /** @description Fields can't be accepted; `errors` names them. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-run-issues": {
+        parameters: {
+            query?: {
+                /**
+                 * @description Of this field.
+                 * @example email
+                 */
+                field?: string;
+                /**
+                 * @description With this severity.
+                 * @example warning
+                 */
+                severity?: string;
+                /**
+                 * @description In tables of the source sheet with this name.
+                 * @example Contacts
+                 */
+                sheet?: string;
+                /** @description Most items of the page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of issues. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_RunIssue"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The run is not over yet (`output_not_ready`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "download-run-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log as a file. */
+            200: {
+                headers: {
+                    /** @description Its name. */
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["Event"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2905,6 +3709,225 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The run is not over yet (`output_not_ready`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run to repeat. */
+                run_id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "build": "same"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RetryRun"];
+            };
+        };
+        responses: {
+            /** @description The new run. */
+            201: {
+                headers: {
+                    /** @description Its path. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description The body is missing or not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The run is not over yet (`run_not_over`), or its config has been deleted (`config_deleted`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-run-summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The summary. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunSummary"];
+                };
             };
             /** @description No key, or not a valid one. */
             401: {
@@ -4081,13 +5104,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of runs. */
+            /** @description A page of runs, or all of them as a table. */
             200: {
                 headers: {
+                    /** @description Name of the table: `runs-<workspace>-<time>.csv`. */
+                    "Content-Disposition"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["List_Run"];
+                    "text/csv": string;
                 };
             };
             /** @description No key, or not a valid one. */
@@ -4110,6 +5136,143 @@ export interface operations {
             };
             /** @description There is no such thing, or not for this caller. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "config_id": "cfg_01JZX3Q4T5V6W7X8Y9ZABCDEFG",
+                 *       "input_documents": [
+                 *         "doc_01JZX3Q4T5V6W7X8Y9ZABCDEFG"
+                 *       ],
+                 *       "options": {
+                 *         "dry_run": false
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateRuns"];
+            };
+        };
+        responses: {
+            /** @description The new runs, in the order of their documents. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Run"];
+                };
+            };
+            /** @description The body is missing or not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A document has not been completed (`document_not_ready`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -126,7 +126,7 @@ function WorkspaceSwitcher({ workspace }: { workspace: string }) {
   return (
     <Menu
       trigger={
-        <button type="button" className="flex h-10 w-full items-center gap-2.5 rounded-md px-1.5 text-left hover:bg-ink/6" aria-label={`Workspace: ${current?.name ?? workspace}`}>
+        <button type="button" className="flex h-10 w-full items-center gap-2.5 rounded-md px-1.5 text-left hover:bg-ink/6">
           <img src="./icon.svg" alt="" className="size-7" />
           <span className="min-w-0 flex-1">
             <span className="block truncate leading-4 font-semibold">{current?.name ?? "…"}</span>

@@ -6,7 +6,7 @@ const NAMES: Record<string, string> = apple
 /** A shortcut, such as `mod+k`, as this machine writes it. */
 export function Keys({ keys }: { keys: string }) {
   const parts = keys.split("+").map((key) => NAMES[key] ?? key.toUpperCase());
-  return <kbd className="rounded border border-current/25 px-1 font-sans text-2xs opacity-85">{parts.join(apple ? "" : "+")}</kbd>;
+  return <kbd className="rounded border border-current/25 px-1 font-sans text-2xs">{parts.join(apple ? "" : "+")}</kbd>;
 }
 
 /** Whether a key press is this shortcut. */

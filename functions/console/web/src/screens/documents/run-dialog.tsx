@@ -3,7 +3,7 @@ import { useNavigate, useParams } from "@tanstack/react-router";
 import { Play } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { type Schemas, api, data } from "@/api/client";
-import { type Document, type Run, configsQuery, sheetsQuery } from "@/api/queries";
+import { type Document, type Page, type Run, configsQuery, sheetsQuery } from "@/api/queries";
 import { useSafeMode } from "@/app/safe-mode";
 import { readStored, writeStored } from "@/app/stored";
 import { count } from "@/lib/format";
@@ -135,11 +135,22 @@ export function RunDialog({ documents, onClose }: { documents: Document[]; onClo
   );
 }
 
-async function startRuns(_workspace: string, config: string, documents: Document[], options: Partial<Schemas["RunOptions"]>): Promise<Run[]> {
+/** The most documents of one request. */
+const BATCH = 45;
+
+async function startRuns(workspace: string, config: string, documents: Document[], options: Partial<Schemas["RunOptions"]>): Promise<Run[]> {
+  const ids = documents.map(({ id }) => id);
+  // What is left out has its usual value.
+  const chosen = options as Schemas["RunOptions"];
+  if (ids.length === 1) {
+    const body = { stream: false, input_documents: ids, options: chosen };
+    return [(await data(api.POST("/configs/{config_id}/runs", { params: { path: { config_id: config } }, body, parseAs: "json" }))) as Run];
+  }
   const runs: Run[] = [];
-  for (const document of documents) {
-    const body = { stream: false, input_documents: [document.id], options: options as Schemas["RunOptions"] };
-    runs.push(await data(api.POST("/configs/{config_id}/runs", { params: { path: { config_id: config } }, body, parseAs: "json" })) as Run);
+  for (let from = 0; from < ids.length; from += BATCH) {
+    const body = { config_id: config, input_documents: ids.slice(from, from + BATCH), options: chosen };
+    const page = (await data(api.POST("/workspaces/{workspace_id}/runs/batch", { params: { path: { workspace_id: workspace } }, body }))) as Page<Run>;
+    runs.push(...page.data);
   }
   return runs;
 }

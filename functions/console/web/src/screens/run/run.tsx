@@ -1,13 +1,16 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { ArrowLeft, FileJson } from "lucide-react";
+import { ArrowLeft, Ban, FileJson, RotateCw } from "lucide-react";
 import { type ReactNode, useCallback } from "react";
+import { api, data } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { type Run, artifactDownload, artifactQuery, configsQuery, isLive, runQuery, save } from "@/api/queries";
 import type { RunTab } from "@/app/router";
+import { useSafeMode } from "@/app/safe-mode";
 import { bytes, count, moment, shortId, words } from "@/lib/format";
 import { useLog } from "@/stream/use-log";
 import { Button } from "@/ui/button";
+import { Menu, MenuItem } from "@/ui/menu";
 import { useTitle } from "@/ui/page";
 import { Failed, LoadingRows } from "@/ui/states";
 import { Badge, Status } from "@/ui/status";
@@ -79,6 +82,22 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
   const { data: configs } = useQuery(configsQuery(workspace));
   const config = configs?.data.find(({ id }) => id === run.config_id);
   const download = useMutation({ mutationFn: () => artifactDownload(run.id), onSuccess: save, onError: (error) => failed(error) });
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const safeMode = useSafeMode();
+  const cancel = useMutation({
+    mutationFn: () => data(api.POST("/runs/{run_id}/cancel", { params: { path: { run_id: run.id } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["run", run.id] }),
+    onError: (error) => failed(error, "Not canceled"),
+  });
+  const retry = useMutation({
+    mutationFn: (build: "same" | "current") => data(api.POST("/runs/{run_id}/retry", { params: { path: { run_id: run.id } }, body: { build } })),
+    onSuccess: (again) => {
+      void client.invalidateQueries({ queryKey: ["runs"] });
+      void navigate({ to: "/w/$workspace/runs/$run", params: { workspace, run: again.id } });
+    },
+    onError: (error) => failed(error, "Not run again"),
+  });
   const facts: [string, ReactNode][] = [
     ["Duration", <RunDuration key="duration" run={run} />],
     ["Config", config?.name ?? shortId(run.config_id)],
@@ -86,6 +105,13 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
     ["Started", moment(run.created)],
     ["By", run.submitted_by.name ?? shortId(run.submitted_by.id)],
   ];
+  if (run.retry_of_run_id)
+    facts.push([
+      "Again after",
+      <Link key="retry" to="/w/$workspace/runs/$run" params={{ workspace, run: run.retry_of_run_id }} className="font-mono text-xs text-accent underline underline-offset-2">
+        {shortId(run.retry_of_run_id)}
+      </Link>,
+    ]);
   if (run.attempt > 1) facts.splice(1, 0, ["Attempt", run.attempt]);
   return (
     <header className="flex flex-col gap-3">
@@ -99,6 +125,25 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
         {run.options.dry_run ? <Badge>dry run</Badge> : null}
         {run.options.validate_only ? <Badge>validation only</Badge> : null}
         <div className="ml-auto flex gap-2">
+          {isLive(run.status) ? (
+            <Button look="danger" onClick={() => cancel.mutate()} disabled={cancel.isPending || run.cancel_requested}>
+              <Ban />
+              {run.cancel_requested ? "Stopping …" : "Cancel"}
+            </Button>
+          ) : (
+            <Menu
+              align="end"
+              trigger={
+                <Button disabled={retry.isPending} blocked={safeMode && `Safe mode: ${safeMode}`}>
+                  <RotateCw />
+                  Run again
+                </Button>
+              }
+            >
+              <MenuItem onSelect={() => retry.mutate("same")} disabled={run.build_id === null}>With the same build</MenuItem>
+              <MenuItem onSelect={() => retry.mutate("current")}>With the rules as they are now</MenuItem>
+            </Menu>
+          )}
           {run.artifact_uri ? (
             <Button onClick={() => download.mutate()} disabled={download.isPending}>
               <FileJson />

@@ -1,6 +1,6 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { History, X } from "lucide-react";
+import { Download, History, X } from "lucide-react";
 import { useMemo } from "react";
 import { type Run, configsQuery, isLive, runsQuery } from "@/api/queries";
 import { ago, duration, moment, shortId } from "@/lib/format";
@@ -10,7 +10,9 @@ import { Page } from "@/ui/page";
 import { Empty, Failed, LoadingRows } from "@/ui/states";
 import { Status } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
+import { failed } from "@/ui/toast";
 import { useNow } from "@/ui/use-now";
+import { exportRuns } from "./export";
 import { StatusFilter } from "./status-filter";
 import { PERIODS, type Period, type RunsSearch, runFilters } from "./search";
 
@@ -25,11 +27,18 @@ export function RunsScreen() {
   const { data: configs } = useQuery(configsQuery(workspace));
   const runs = data?.pages.flatMap((page) => page.data) ?? [];
   const filtered = Object.keys(search).length > 0;
+  const csv = useMutation({ mutationFn: () => exportRuns(workspace, filters), onError: (refused) => failed(refused, "Not exported") });
   const set = (changed: Partial<RunsSearch>) => void navigate({ from: "/w/$workspace/runs", search: (before) => ({ ...before, ...changed }), replace: true });
 
   return (
     <Page
       title="Runs"
+      actions={
+        <Button onClick={() => csv.mutate()} disabled={csv.isPending || runs.length === 0}>
+          <Download />
+          {csv.isPending ? "Exporting …" : "CSV"}
+        </Button>
+      }
       below={
         <div className="flex flex-wrap items-center gap-2">
           <StatusFilter chosen={search.status ?? []} onChange={(status) => set({ status: status.length ? status : undefined })} />

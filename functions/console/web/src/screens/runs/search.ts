@@ -25,7 +25,7 @@ export function runsSearch(search: Record<string, unknown>): RunsSearch {
     ...(config ? { config } : {}),
     ...(document ? { document } : {}),
     ...(by ? { by } : {}),
-    ...(period && period in PERIODS ? { period: period as Period } : {}),
+    ...(period && Object.hasOwn(PERIODS, period) ? { period: period as Period } : {}),
   };
 }
 

@@ -148,21 +148,24 @@ export class Workfiles {
     this.#changed();
   }
 
+  /** Takes in what an editor made of a file. */
+  typed(path: string, state: EditorState): void {
+    const file = this.get(path);
+    if (!file) return;
+    const same = file.state?.doc === state.doc;
+    file.state = state;
+    if (same) return;
+    const dirty = textOf(file, state) !== file.saved;
+    if (dirty === file.dirty) return;
+    file.dirty = dirty;
+    this.files = [...this.files];
+    this.#changed();
+  }
+
   #file(path: string, { etag, text }: FileContent): OpenFile {
     const file: OpenFile = { path, etag, saved: text ?? "", eol: text?.includes("\r\n") ? "\r\n" : "\n", state: undefined, dirty: false };
     if (text === undefined) return file;
-    const changed = (state: EditorState) => {
-      const before = file.dirty;
-      const moved = file.state?.doc !== state.doc;
-      file.state = state;
-      if (!moved) return;
-      file.dirty = textOf(file, state) !== file.saved;
-      if (file.dirty !== before) {
-        this.files = [...this.files];
-        this.#changed();
-      }
-    };
-    file.state = editorState(path, text, changed);
+    file.state = editorState(path, text, (state) => this.typed(file.path, state));
     return file;
   }
 

@@ -73,7 +73,7 @@ export async function validate(key: ConfigKey, journal: Journal): Promise<Issue[
   journal.begin("Validate");
   try {
     const answer = await data(api.POST("/workspaces/{workspace_id}/configs/{config_id}/validate", { params: { path: { workspace_id: key.workspace, config_id: key.config } } }));
-    const issues = answer.data.map((issue): Issue => ({ ...issue, line: issue.line ?? undefined, severity: issue.severity === "error" ? "error" : issue.severity === "info" ? "info" : "warning" }));
+    const issues = answer.issues.map((issue): Issue => ({ ...issue, line: issue.line ?? undefined, severity: issue.severity === "error" ? "error" : issue.severity === "info" ? "info" : "warning" }));
     for (const { path, line, message, severity } of issues) journal.write(`${path}${line ? `:${line}` : ""}: ${message}`, severity);
     if (issues.length === 0) journal.write("The config is valid.", "success");
     return issues;

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useBlocker, useParams } from "@tanstack/react-router";
-import { ArrowLeft, CircleAlert, FilePlus2, FlaskConical, Hammer, Info, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, X } from "lucide-react";
+import { ArrowLeft, CircleAlert, FilePlus2, FlaskConical, GitCompare, Hammer, Info, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, X } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { type ConfigKey, deleteFile, listFiles, moveFile, writeFile } from "@/api/config-files";
 import { type Run, configQuery, queryClient } from "@/api/queries";
@@ -24,6 +24,7 @@ import { NameDialog } from "./name-dialog";
 import { Splitter } from "./split";
 import { TestPane } from "./test-pane";
 import { Tree } from "./tree";
+import { VersionsDialog } from "./versions-dialog";
 import { type Issue, build, testRun, validate } from "./work";
 
 export function WorkbenchScreen() {
@@ -48,6 +49,7 @@ function Workbench({ workspace, config }: ConfigKey) {
   const [busy, setBusy] = useState<"build" | "validate" | "test">();
   const [goTo, setGoTo] = useState<{ line: number }>();
   const [naming, setNaming] = useState<{ from: string | undefined }>();
+  const [comparing, setComparing] = useState(false);
   const [run, setRun] = useState<Run>();
   const safeMode = useSafeMode();
   const stop = useRef<AbortController>(new AbortController());
@@ -197,6 +199,10 @@ function Workbench({ workspace, config }: ConfigKey) {
               <Hammer />
               Build anew
             </MenuItem>
+            <MenuItem onSelect={() => setComparing(true)}>
+              <GitCompare />
+              Versions and differences
+            </MenuItem>
           </Menu>
         </div>
       </header>
@@ -271,6 +277,7 @@ function Workbench({ workspace, config }: ConfigKey) {
         </div>
       </div>
       {naming ? <NameDialog from={naming.from} onClose={() => setNaming(undefined)} onName={(path) => (naming.from === undefined ? create(path) : rename(naming.from, path))} /> : null}
+      {comparing ? <VersionsDialog configKey={key} active={record?.active_version_id} onClose={() => setComparing(false)} /> : null}
       <ConflictDialog conflict={files.conflict} onChoice={(choice) => void work.resolve(choice).then(refresh, (error: unknown) => failed(error, "Not saved"))} />
     </div>
   );

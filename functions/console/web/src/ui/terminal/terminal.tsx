@@ -5,6 +5,7 @@ import { ansi, plain } from "@/lib/ansi";
 import { cn } from "@/lib/cn";
 import { clock, elapsed } from "@/lib/format";
 import type { Level, Line, Log } from "@/stream/log";
+import { saveText } from "@/lib/save";
 import { Button, IconButton } from "../button";
 import { Input } from "../form";
 import { Menu, MenuItem, MenuLabel } from "../menu";
@@ -322,14 +323,4 @@ function marks(text: string, search: string): ReactNode {
     from = at + wanted.length;
   }
   return parts.length === 0 ? text : [...parts, text.slice(from)];
-}
-
-/** Saves a text as a file. */
-export function saveText(text: string, name: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -1,0 +1,133 @@
+/** What a person does who never saw ADE: upload, run, look, change a rule, run again. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { DEMO, Stack, Window } from "./stack";
+
+let stack: Stack;
+let window: Window;
+
+beforeAll(async () => {
+  stack = await Stack.start();
+  await stack.config("Members");
+  window = await Window.open();
+});
+
+afterAll(async () => {
+  await window?.close();
+  await stack?.stop();
+});
+
+test("the link that ade up prints signs in, once, and leaves no trace in the address", async () => {
+  const { page } = window;
+  const sent: string[] = [];
+  page.on("request", (request) => sent.push(request.url()));
+  await page.goto(stack.link);
+  await page.getByRole("heading", { name: "Documents" }).waitFor();
+  expect(page.url()).not.toContain("sign-in");
+  expect(sent.filter((url) => url.includes(stack.key))).toEqual([]);
+
+  const other = await Window.open();
+  try {
+    await other.page.goto(stack.link);
+    await other.page.getByText("This sign-in link was used before.").waitFor();
+    await other.page.getByRole("heading", { name: "Sign in to ADE" }).waitFor();
+    await other.page.getByLabel("API key").fill("ade_key_nonsense");
+    await other.page.getByRole("button", { name: "Sign in" }).click();
+    await other.page.getByRole("alert").waitFor();
+  } finally {
+    await other.close();
+  }
+});
+
+test("a workbook is uploaded and run, and the run is watched live", async () => {
+  const { page } = window;
+  await page.getByLabel("Files to upload").setInputFiles(DEMO);
+  await page.getByRole("row", { name: /member-return\.xlsx/ }).waitFor();
+  await page.getByLabel("Files to upload").setInputFiles(DEMO);
+  await page.getByText("The same file is here already").waitFor();
+
+  await page.getByRole("button", { name: "Run member-return.xlsx" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Run" }).click();
+  await page.getByRole("heading", { name: "member-return.xlsx" }).waitFor();
+  await page.getByRole("tab", { name: "Log" }).click();
+  await page.getByText("Run queued").waitFor();
+  await page.getByText("complete", { exact: true }).waitFor({ timeout: 40_000 });
+  await page.getByText(/^Run succeeded/).waitFor();
+});
+
+test("the output is previewed, and an issue leads to its cell", async () => {
+  const { page } = window;
+  await page.getByRole("tab", { name: "Output" }).click();
+  const grid = page.getByRole("grid");
+  await grid.getByText("ines.calloway@example.com").waitFor();
+  await page.getByRole("tab", { name: "Issues" }).click();
+  await page.getByText("not an email address").waitFor();
+  await page.getByRole("link", { name: /^Members!/ }).first().click();
+  await grid.getByText("not given").waitFor();
+});
+
+test("the mapping says why", async () => {
+  const { page } = window;
+  await page.getByRole("tab", { name: "Mapping" }).click();
+  await page.getByRole("button", { name: /E-mail Address/ }).click();
+  await page.getByText(/columns\/email\.py:\d+/).waitFor();
+});
+
+test("a rule is changed, validated, built and tested", async () => {
+  const { page } = window;
+  await page.getByRole("link", { name: "Configs", exact: true }).click();
+  await page.getByRole("link", { name: "Members" }).click();
+  await page.getByRole("treeitem", { name: "email.py" }).click();
+  const editor = page.getByRole("textbox", { name: /email\.py/ });
+  await editor.waitFor();
+  await editor.click();
+
+  // A mistake is found and shown where it is.
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("\nthis is not python\n");
+  await page.getByRole("button", { name: "Validate" }).click();
+  await page.getByRole("tabpanel").getByRole("button", { name: /email\.py/ }).first().waitFor({ timeout: 30_000 });
+  await editor.click();
+  for (let undone = 0; undone < 3; undone++) await page.keyboard.press("Control+z");
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("\n# Checked by a person.\n");
+  await page.keyboard.press("Control+s");
+  await page.getByRole("button", { name: "Save" }).and(page.locator(":disabled")).waitFor();
+  await page.keyboard.press("Control+b");
+  await page.getByText(/^Build succeeded/).waitFor({ timeout: 40_000 });
+
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  await page.getByRole("button", { name: "Test run" }).click();
+  await page.getByText(/^Run succeeded/).waitFor({ timeout: 40_000 });
+  await page.getByRole("link", { name: "Open the run" }).waitFor();
+});
+
+test("somebody else's change is not overwritten", async () => {
+  const { page } = window;
+  const { config } = /configs\/(?<config>cfg_\w+)/.exec(page.url())!.groups as { config: string };
+  const path = `/workspaces/${stack.workspace}/configs/${config}/files/src/ade_config/columns/email.py`;
+  const headers = { Authorization: `Bearer ${stack.key}` };
+  const current = await fetch(`${stack.url}/api/v1${path}`, { headers });
+  const theirs = `${await current.text()}\n# Changed by somebody else.\n`;
+  await fetch(`${stack.url}/api/v1${path}`, { method: "PUT", body: theirs, headers: { ...headers, "If-Match": current.headers.get("etag")! } });
+
+  await page.getByRole("textbox", { name: /email\.py/ }).click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("# Mine.\n");
+  await page.keyboard.press("Control+s");
+  const dialog = page.getByRole("dialog", { name: "The file was changed meanwhile" });
+  await dialog.waitFor();
+  await dialog.getByText("Changed by somebody else.").waitFor();
+  await dialog.getByRole("button", { name: "Take theirs, drop mine" }).click();
+  await page.getByRole("textbox", { name: /email\.py/ }).getByText("Changed by somebody else.").waitFor();
+});
+
+test("the history knows it all", async () => {
+  const { page } = window;
+  await page.getByRole("link", { name: "Runs", exact: true }).click();
+  await expect.poll(() => page.getByRole("row").count()).toBe(3);
+  await page.getByRole("button", { name: "failed" }).click();
+  await page.getByText("No run fits these conditions.").waitFor();
+  await page.reload();
+  await page.getByText("No run fits these conditions.").waitFor();
+  expect(window.complaints).toEqual([]);
+});

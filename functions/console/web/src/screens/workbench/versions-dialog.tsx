@@ -1,0 +1,100 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { api, data } from "@/api/client";
+import type { ConfigKey } from "@/api/config-files";
+import { cn } from "@/lib/cn";
+import { bytes, count, moment, shortId } from "@/lib/format";
+import { Dialog } from "@/ui/dialog";
+import { Field, Select } from "@/ui/form";
+import { Failed, LoadingRows } from "@/ui/states";
+import { Badge } from "@/ui/status";
+
+/** The versions that were built, and what is different between two of them or the draft. */
+export function VersionsDialog({ configKey, active, onClose }: { configKey: ConfigKey; active: string | null | undefined; onClose: () => void }) {
+  const path = { workspace_id: configKey.workspace, config_id: configKey.config };
+  const versions = useQuery({
+    queryKey: ["configs", configKey.workspace, configKey.config, "versions"],
+    queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/configs/{config_id}/versions", { params: { path, query: { limit: 100 } }, signal })),
+  });
+  const all = versions.data?.data ?? [];
+  const [from, setFrom] = useState<string>();
+  const [to, setTo] = useState("draft");
+  const before = from ?? active ?? all[0]?.id;
+  const diff = useQuery({
+    queryKey: ["configs", configKey.workspace, configKey.config, "diff", before, to],
+    queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/configs/{config_id}/versions/{a}/diff/{b}", { params: { path: { ...path, a: before ?? "", b: to } }, signal })),
+    enabled: before !== undefined && before !== to,
+    staleTime: 0,
+  });
+  const options = all.map(({ id, created }) => (
+    <option key={id} value={id}>
+      {moment(created)} · {shortId(id)}
+      {id === active ? " · active" : ""}
+    </option>
+  ));
+  return (
+    <Dialog open onOpenChange={(open) => !open && onClose()} className="max-w-4xl" title="Versions" description="A version is made whenever the draft is built with files that no version has.">
+      {versions.isPending ? (
+        <LoadingRows rows={3} />
+      ) : versions.error ? (
+        <Failed error={versions.error} />
+      ) : all.length === 0 ? (
+        <p className="py-6 text-center text-soft">No version yet: build the draft to make the first.</p>
+      ) : (
+        <div className="flex flex-col gap-4">
+          <div className="grid grid-cols-2 gap-3">
+            <Field label="Before">{(ids) => <Select {...ids} value={before} onChange={(event) => setFrom(event.target.value)}>{options}</Select>}</Field>
+            <Field label="After">
+              {(ids) => (
+                <Select {...ids} value={to} onChange={(event) => setTo(event.target.value)}>
+                  <option value="draft">Draft, as it is saved</option>
+                  {options}
+                </Select>
+              )}
+            </Field>
+          </div>
+          {before === to ? (
+            <p className="text-soft">Choose two different ones.</p>
+          ) : diff.isPending ? (
+            <LoadingRows rows={3} />
+          ) : diff.error ? (
+            <Failed error={diff.error} />
+          ) : diff.data.files.length === 0 ? (
+            <p className="py-4 text-center text-soft">Both have the same files.</p>
+          ) : (
+            <>
+              <p className="text-soft">{count(diff.data.files.length, "file")} differ</p>
+              {diff.data.files.map((file) => (
+                <section key={file.path} aria-label={file.path} className="overflow-hidden rounded-lg border border-line">
+                  <header className="flex items-center gap-2 border-b border-line bg-sunken px-3 py-1.5">
+                    <code className="min-w-0 truncate font-mono text-xs">{file.path}</code>
+                    <Badge tone={file.status === "added" ? "good" : file.status === "deleted" ? "bad" : "info"}>{file.status}</Badge>
+                    <span className="num ml-auto text-xs text-faint">
+                      {file.from_byte_size === null ? "" : bytes(file.from_byte_size)} {file.from_byte_size !== null && file.to_byte_size !== null ? "→" : ""} {file.to_byte_size === null ? "" : bytes(file.to_byte_size)}
+                    </span>
+                  </header>
+                  {file.patch === null ? <p className="px-3 py-2 text-xs text-soft">Not shown: it is not text, or too long.</p> : <Patch patch={file.patch} />}
+                </section>
+              ))}
+            </>
+          )}
+        </div>
+      )}
+    </Dialog>
+  );
+}
+
+/** A difference in unified format. */
+function Patch({ patch }: { patch: string }) {
+  // The names of the files are in the heading.
+  const lines = patch.split("\n").filter((line) => !line.startsWith("--- ") && !line.startsWith("+++ "));
+  return (
+    <pre tabIndex={0} className="thin-scroll max-h-96 overflow-auto py-1 font-mono text-xs leading-5">
+      {lines.map((line, index) => (
+        <div key={index} className={cn("w-max min-w-full px-3", line.startsWith("+") && "bg-good-wash text-good", line.startsWith("-") && "bg-bad-wash text-bad", line.startsWith("@@") && "text-faint")}>
+          {line || " "}
+        </div>
+      ))}
+    </pre>
+  );
+}
