@@ -1,13 +1,15 @@
 /** What a person does who never saw ADE: upload, run, look, change a rule, run again. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { DEMO, Stack, Window } from "./stack";
+import { readFile } from "node:fs/promises";
+import { DEMO, Stack, Window, lacks } from "./stack";
 
 let stack: Stack;
 let window: Window;
+let config: string;
 
 beforeAll(async () => {
   stack = await Stack.start();
-  await stack.config("Members");
+  config = await stack.config("Members");
   window = await Window.open();
 });
 
@@ -38,15 +40,24 @@ test("the link that ade up prints signs in, once, and leaves no trace in the add
   }
 });
 
-test("a workbook is uploaded and run, and the run is watched live", async () => {
+test.skipIf(lacks("list-documents"))("a workbook is uploaded, and noticed when it comes twice", async () => {
   const { page } = window;
   await page.getByLabel("Files to upload").setInputFiles(DEMO);
   await page.getByRole("row", { name: /member-return\.xlsx/ }).waitFor();
   await page.getByLabel("Files to upload").setInputFiles(DEMO);
   await page.getByText("The same file is here already").waitFor();
+});
 
-  await page.getByRole("button", { name: "Run member-return.xlsx" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Run" }).click();
+test("it is run, and the run is watched live", async () => {
+  const { page } = window;
+  if (lacks("list-documents")) {
+    const document = await stack.document("member-return.xlsx", new Uint8Array(await readFile(DEMO)));
+    const run = await stack.run(config, document);
+    await page.goto(`${stack.url}/w/${stack.workspace}/runs/${run}`);
+  } else {
+    await page.getByRole("button", { name: "Run member-return.xlsx" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Run" }).click();
+  }
   await page.getByRole("heading", { name: "member-return.xlsx" }).waitFor();
   await page.getByRole("tab", { name: "Log" }).click();
   await page.getByText("Run queued").waitFor();
@@ -54,7 +65,7 @@ test("a workbook is uploaded and run, and the run is watched live", async () => 
   await page.getByText(/^Run succeeded/).waitFor();
 });
 
-test("the output is previewed, and an issue leads to its cell", async () => {
+test.skipIf(lacks("preview-run-output"))("the output is previewed, and an issue leads to its cell", async () => {
   const { page } = window;
   await page.getByRole("tab", { name: "Output" }).click();
   const grid = page.getByRole("grid");
@@ -72,7 +83,7 @@ test("the mapping says why", async () => {
   await page.getByText(/columns\/email\.py:\d+/).waitFor();
 });
 
-test("a rule is changed, validated, built and tested", async () => {
+test.skipIf(lacks("put-config-file"))("a rule is changed and built", async () => {
   const { page } = window;
   await page.getByRole("link", { name: "Configs", exact: true }).click();
   await page.getByRole("link", { name: "Members" }).click();
@@ -81,29 +92,39 @@ test("a rule is changed, validated, built and tested", async () => {
   await editor.waitFor();
   await editor.click();
 
-  // A mistake is found and shown where it is.
-  await page.keyboard.press("Control+End");
-  await page.keyboard.type("\nthis is not python\n");
-  await page.getByRole("button", { name: "Validate" }).click();
-  await page.getByRole("tabpanel").getByRole("button", { name: /email\.py/ }).first().waitFor({ timeout: 30_000 });
-  await editor.click();
-  for (let undone = 0; undone < 3; undone++) await page.keyboard.press("Control+z");
   await page.keyboard.press("Control+End");
   await page.keyboard.type("\n# Checked by a person.\n");
   await page.keyboard.press("Control+s");
   await page.getByRole("button", { name: "Save" }).and(page.locator(":disabled")).waitFor();
   await page.keyboard.press("Control+b");
   await page.getByText(/^Build succeeded/).waitFor({ timeout: 40_000 });
+});
 
+test.skipIf(lacks("put-config-file", "validate-config"))("a mistake is found and shown where it is", async () => {
+  const { page } = window;
+  const editor = page.getByRole("textbox", { name: /email\.py/ });
+  await editor.click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("this is not python\n");
+  await page.getByRole("button", { name: "Validate" }).click();
+  await page.getByRole("tabpanel").getByRole("button", { name: /email\.py/ }).first().waitFor({ timeout: 30_000 });
+  await editor.click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.press("Shift+ArrowUp");
+  await page.keyboard.press("Backspace");
+  await page.keyboard.press("Control+s");
+});
+
+test.skipIf(lacks("put-config-file", "list-documents"))("the draft is tested on a document", async () => {
+  const { page } = window;
   await page.getByRole("button", { name: "Test", exact: true }).click();
   await page.getByRole("button", { name: "Test run" }).click();
   await page.getByText(/^Run succeeded/).waitFor({ timeout: 40_000 });
   await page.getByRole("link", { name: "Open the run" }).waitFor();
 });
 
-test("somebody else's change is not overwritten", async () => {
+test.skipIf(lacks("put-config-file"))("somebody else's change is not overwritten", async () => {
   const { page } = window;
-  const { config } = /configs\/(?<config>cfg_\w+)/.exec(page.url())!.groups as { config: string };
   const path = `/workspaces/${stack.workspace}/configs/${config}/files/src/ade_config/columns/email.py`;
   const headers = { Authorization: `Bearer ${stack.key}` };
   const current = await fetch(`${stack.url}/api/v1${path}`, { headers });
@@ -124,7 +145,7 @@ test("somebody else's change is not overwritten", async () => {
 test("the history knows it all", async () => {
   const { page } = window;
   await page.getByRole("link", { name: "Runs", exact: true }).click();
-  await expect.poll(() => page.getByRole("row").count()).toBe(3);
+  await page.getByRole("link", { name: "member-return.xlsx" }).first().waitFor();
   await page.getByRole("button", { name: "failed" }).click();
   await page.getByText("No run fits these conditions.").waitFor();
   await page.reload();
