@@ -40,7 +40,7 @@ export default defineConfig({
     // The policy of the page lets nothing come from `data:` but images.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 700,
+    chunkSizeWarningLimit: 1000,
   },
   server: { proxy: Object.fromEntries(["/api", "/ade-data", "/ade-sign-in"].map((path) => [path, { target: ade, changeOrigin: true }])) },
 });

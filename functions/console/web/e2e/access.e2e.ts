@@ -72,7 +72,7 @@ describe.each(["light", "dark"] as const)("%s", (theme) => {
     await window.visit(stack, places["runs"]!);
     await page.getByRole("heading", { name: "Runs" }).waitFor();
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox").waitFor();
+    await page.getByRole("dialog").getByRole("combobox").waitFor();
     expect(await findings(window)).toEqual([]);
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: /workspace$/ }).click();
@@ -126,11 +126,14 @@ test("a walk without a mouse", async () => {
 
     // The palette leads everywhere.
     await page.keyboard.press("Control+k");
-    await page.keyboard.type("Members");
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.type("config Members");
+    await page.getByRole("option", { name: "Members", exact: true }).and(page.locator("[data-selected=true]")).waitFor();
     await page.keyboard.press("Enter");
-    await page.getByRole("tree", { name: "Files" }).waitFor();
+    await page.getByRole("heading", { name: "Members" }).waitFor();
     await tabTo(/^Build$/);
     await page.keyboard.press("Control+k");
+    await page.getByRole("dialog").waitFor();
     await page.keyboard.type("dark theme");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.evaluate(() => globalThis.document.documentElement.dataset["theme"])).toBe("dark");

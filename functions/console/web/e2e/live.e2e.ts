@@ -50,7 +50,7 @@ test("200,000 lines scroll smoothly in bounded memory", async () => {
   await window.visit(stack, place(run));
   await page.getByText("complete", { exact: true }).waitFor({ timeout: 60_000 });
   const loaded = Date.now() - began;
-  await page.locator("[data-testid=lines] span", { hasText: /^199999$/ }).waitFor();
+  await page.locator("[data-testid=lines] span", { hasText: /^199999$/ }).first().waitFor();
 
   const frames = await page.evaluate(async () => {
     const lines = globalThis.document.querySelector("[data-testid=lines]")!;

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ArrowLeft, Ban, FileJson, RotateCw } from "lucide-react";
-import { type ReactNode, useCallback } from "react";
+import { type ReactNode, useCallback, useState } from "react";
 import { api, data } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { type Run, artifactDownload, artifactQuery, configsQuery, isLive, runQuery, save } from "@/api/queries";
@@ -46,7 +46,8 @@ function RunView({ run, workspace }: { run: Run; workspace: string }) {
   const hasArtifact = over && run.artifact_uri !== null;
   const artifact = useQuery({ ...artifactQuery(run.id), enabled: hasArtifact });
   const issues = artifact.data?.tables.reduce((sum, table) => sum + table.validation_issue_count, 0);
-  const fallback: RunTab = run.status === "succeeded" && window.location.hash === "" ? "output" : "log";
+  // Chosen once: a run that ends does not take the log away from who watches it.
+  const [fallback] = useState<RunTab>(() => (run.status === "succeeded" && window.location.hash === "" ? "output" : "log"));
   const tab = search.tab ?? fallback;
 
   return (
