@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 
 use crate::build::Builds;
 use crate::config::Configs;
@@ -12,6 +15,12 @@ use crate::workspace::Workspaces;
 
 /// How often the SDK tries a call, with jittered pauses, before we hear of it.
 const ATTEMPTS: u32 = 4;
+
+/// How long one try of a call to the tables may take: a lost answer must not cost a lease.
+const TABLE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long the bucket may take to begin its answer; a large object has been sent by then. Streams that stall are the SDK's affair.
+const OBJECT_PATIENCE: Duration = Duration::from_mins(2);
 
 /// What people are told in safe mode when the operator did not say anything.
 const SAFE_MODE_DETAIL: &str = "ADE is in safe mode: new runs and builds are recorded but not executed.";
@@ -49,9 +58,12 @@ impl Ade {
 
     /// Wires everything for the configurations of the two services, which differ when their endpoints are named in code.
     pub fn with_services(settings: Settings, dynamodb: &aws_config::SdkConfig, s3: &aws_config::SdkConfig) -> Self {
-        let tables = Tables::new(aws_sdk_dynamodb::Client::new(dynamodb), settings.table_prefix.clone());
+        let patience = TimeoutConfig::builder().operation_attempt_timeout(TABLE_PATIENCE).build();
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(dynamodb).timeout_config(patience).build();
+        let tables = Tables::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), settings.table_prefix.clone());
         let s3 = |public: bool| {
-            let mut config = aws_sdk_s3::config::Builder::from(s3).force_path_style(settings.s3_path_style);
+            let patience = TimeoutConfig::builder().read_timeout(OBJECT_PATIENCE).build();
+            let mut config = aws_sdk_s3::config::Builder::from(s3).force_path_style(settings.s3_path_style).timeout_config(patience);
             if let Some(endpoint) = settings.s3_public_endpoint.as_deref().filter(|_| public) {
                 config = config.endpoint_url(endpoint);
             }
@@ -70,7 +82,7 @@ impl Ade {
             keys: ApiKeys::new(tables.clone()),
             documents: Documents::new(tables.clone(), objects.clone()),
             builds: Builds::new(tables.clone(), configs.clone(), base_digest, safe_mode.clone()),
-            runs: Runs::new(tables.clone(), safe_mode),
+            runs: Runs::new(tables.clone(), settings.workspace_runs, safe_mode),
             configs,
             tables,
             objects,

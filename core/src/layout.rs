@@ -3,9 +3,10 @@
 //! ```text
 //! configs/<config_id>/draft/<path>
 //! configs/<config_id>/versions/<digest>.tar.zst
-//! builds/<build_id>/{venv.tar.zst,packages.json,logs/…}
+//! builds/<build_id>/{venv.tar.zst,packages.json,sbom.json,logs/…}
 //! documents/<document_id>/<name>
 //! runs/<run_id>/{input,output,logs}/…
+//! system/confinement.json
 //! ```
 
 use crate::id::{BuildId, ConfigId, DocumentId, RunId};
@@ -33,6 +34,11 @@ pub fn build_packages(build: BuildId) -> String {
     format!("builds/{build}/packages.json")
 }
 
+/// The software bill of materials of a build's environment, in `CycloneDX`.
+pub fn build_sbom(build: BuildId) -> String {
+    format!("builds/{build}/sbom.json")
+}
+
 /// Prefix of a build's event segments.
 pub fn build_logs(build: BuildId) -> String {
     format!("builds/{build}/logs/")
@@ -41,6 +47,11 @@ pub fn build_logs(build: BuildId) -> String {
 /// An uploaded document. The user's name for it is in the record; the key holds a safe form.
 pub fn document(document: DocumentId, name: &str) -> String {
     format!("documents/{document}/{}", safe_name(name))
+}
+
+/// What confines user code on the executor that started last.
+pub fn confinement() -> String {
+    "system/confinement.json".to_owned()
 }
 
 /// A run's own copy of a document.

@@ -10,7 +10,8 @@
 //!   (the stored item), store (conditional reads and writes) and service (what the API and the executor ask for).
 //! - [`lease`]: who may change a record that is being executed, and how an old owner becomes harmless.
 //! - [`eventlog`]: the append-only log of a run or build: segments in S3, one commit point in the record.
-//! - [`retry`]: outlasting faults that pass.
+//! - [`reaper`]: looking after records that lost their owner or never found one. [`retry`]: outlasting faults that pass.
+//! - [`confinement`]: what confines user code on executors.
 //! - [`store`], [`layout`]: the handles, table definitions and object names everything else uses.
 //! - [`access`]: who is asking, and what they may do. [`settings`]: everything that can be configured, declared once.
 
@@ -19,6 +20,7 @@
 pub mod access;
 pub mod build;
 pub mod config;
+pub mod confinement;
 pub mod dispatch;
 pub mod document;
 pub mod eventlog;
@@ -26,6 +28,7 @@ pub mod id;
 pub mod key;
 pub mod layout;
 pub mod lease;
+pub mod reaper;
 pub mod retry;
 pub mod run;
 pub mod settings;

@@ -148,6 +148,30 @@ impl Value for ByteSize {
     }
 }
 
+/// Whether what users wrote is confined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// An executor does not start unless every layer is in force.
+    Required,
+    /// By every layer that this machine has.
+    On,
+    /// Not at all, but for limits.
+    Off,
+}
+
+impl Value for SandboxMode {
+    const EXPECTED: &'static str = "required, on or off";
+    const KIND: &'static str = "required, on or off";
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "required" => Some(Self::Required),
+            "on" => Some(Self::On),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+}
+
 macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $name:literal $field:ident: $ty:ty = $default:literal;)+) => {
         /// The settings of a function, the executor or the builder.
@@ -203,6 +227,8 @@ settings! {
     "ADE_RUNS_DIR" runs_dir: PathBuf = "/tmp/ade/runs";
     /// Where builds are made and unpacked: `<dir>/<workspace_id>/<config_id>/<build_id>/.venv`.
     "ADE_VENVS_DIR" venvs_dir: PathBuf = "/tmp/ade/venvs";
+    /// What the environments in `ADE_VENVS_DIR` may need together; those that were not used for longest are removed.
+    "ADE_VENVS_SIZE_LIMIT" venvs_size_limit: ByteSize = "8GiB";
     /// The `uv` program that installs a config's dependencies; found on `PATH` when not set.
     "ADE_UV" uv: Option<PathBuf> = "";
     /// Another `ade_engine` to install instead of the base's: a path, a wheel or a requirement with the same command line.
@@ -215,7 +241,9 @@ settings! {
     "ADE_RUN_TIMEOUT_SECONDS" run_timeout: Seconds = "840";
     /// How long a build may take.
     "ADE_BUILD_TIMEOUT_SECONDS" build_timeout: Seconds = "600";
-    /// Memory an engine process may use.
+    /// Confines what users wrote: `required` refuses to start unless every layer is in force, `on` uses those that the machine has.
+    "ADE_SANDBOX" sandbox: SandboxMode = "on";
+    /// Memory an engine process and everything it starts may use.
     "ADE_RUN_MEMORY_LIMIT" run_memory_limit: ByteSize = "4GiB";
     /// CPU time an engine process may use.
     "ADE_RUN_CPU_SECONDS" run_cpu: Seconds = "3600";
@@ -235,6 +263,12 @@ settings! {
     "ADE_DOCUMENT_EXPANDED_LIMIT" document_expanded_limit: ByteSize = "4GiB";
     /// How long presigned upload and download URLs are valid.
     "ADE_PRESIGN_SECONDS" presign: Seconds = "300";
+    /// Runs of one workspace that are worked on at once; more stay queued, in order.
+    "ADE_WORKSPACE_RUNS" workspace_runs: u32 = "100";
+    /// How often a run or build is tried before it fails, when its executor is lost or storage fails for long.
+    "ADE_MAX_ATTEMPTS" max_attempts: u32 = "3";
+    /// How often the local host calls the reaper, which looks after lost runs and builds.
+    "ADE_LOCAL_REAPER_SECONDS" local_reaper: Seconds = "10";
     /// Cap of the local host's concurrent executors; the number of cores when not set.
     "ADE_LOCAL_EXECUTORS" local_executors: Option<u32> = "";
     /// Log filter, e.g. `info` or `ade_core=debug,info` (syntax of `tracing_subscriber::EnvFilter`).

@@ -15,6 +15,7 @@ pub mod events;
 pub mod keys;
 mod live;
 pub mod openapi;
+pub mod reaper;
 pub mod runs;
 pub mod system;
 pub mod workspaces;

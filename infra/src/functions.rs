@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::grants::{self, Grant, SIGNED_IN};
-use crate::operations::{CONSOLE, NOT_FOUND, WORKERS, operations};
+use crate::operations::{CONSOLE, NOT_FOUND, REAPER, WORKERS, operations};
 use crate::{InfraError, logical_name, tables};
 
 /// How long a function lives: the longest that Lambda allows when its answers may be streams, API Gateway's patience otherwise.
 const STREAM_SECONDS: u32 = 900;
 const BUFFERED_SECONDS: u32 = 29;
+
+/// How long a round of the reaper may take: until the next one begins.
+const REAPER_SECONDS: u32 = 60;
 
 /// Functions that parse workbooks: more memory comes with more CPU (1769 MB are one core), and a document needs room in `/tmp`.
 /// Keyed by what stands in their names.
@@ -28,6 +31,8 @@ pub(crate) fn functions() -> Result<Map<String, Value>, InfraError> {
         resources.insert(role_name(unnamed), role(unnamed, &[])?);
         resources.insert(function_name(unnamed), function(unnamed, false));
     }
+    resources.insert(role_name(REAPER), role(REAPER, &[])?);
+    resources.insert(function_name(REAPER), reaper());
     for worker in WORKERS {
         resources.insert(role_name(worker), role(worker, &[])?);
     }
@@ -54,6 +59,16 @@ fn function(id: &str, streaming: bool) -> Value {
         properties["EphemeralStorage"] = json!({ "Size": 2048 });
     }
     json!({ "Type": "AWS::Serverless::Function", "Properties": properties })
+}
+
+/// The reaper, called every minute. A round that is missed or fails is made good by the next one.
+fn reaper() -> Value {
+    let mut function = function(REAPER, false);
+    function["Properties"]["Timeout"] = REAPER_SECONDS.into();
+    let retries = json!({ "MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60 });
+    let schedule = json!({ "Schedule": "rate(1 minute)", "RetryPolicy": retries });
+    function["Properties"]["Events"] = json!({ "EveryMinute": { "Type": "Schedule", "Properties": schedule } });
+    function
 }
 
 /// A role that may write the function's log, do what it was granted, and use the key of what it reads and writes.

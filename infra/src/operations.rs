@@ -10,6 +10,9 @@ const OPENAPI: &str = include_str!("../../docs/openapi.json");
 /// Functions that no route names, because other functions or the clock invoke them.
 pub const WORKERS: [&str; 2] = ["executor", "builder"];
 
+/// The function that looks after runs and builds, on a schedule.
+pub const REAPER: &str = "reaper";
+
 /// The function that answers what no operation does.
 pub const NOT_FOUND: &str = "not-found";
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::grants::GRANTS;
-use crate::operations::{CONSOLE, NOT_FOUND, WORKERS, operations};
+use crate::operations::{CONSOLE, NOT_FOUND, REAPER, WORKERS, operations};
 use crate::{api, logical_name, template};
 
 const GENERATED: &str =
@@ -77,7 +77,7 @@ fn permissions_name_functions_that_exist_and_nothing_at_large() {
         .unwrap()
         .into_iter()
         .map(|operation| operation.id)
-        .chain([CONSOLE, NOT_FOUND].map(str::to_owned))
+        .chain([CONSOLE, NOT_FOUND, REAPER].map(str::to_owned))
         .chain(WORKERS.map(str::to_owned))
         .collect();
     let granted: Vec<_> = GRANTS.iter().map(|(name, _)| (*name).to_owned()).collect();

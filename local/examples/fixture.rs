@@ -156,7 +156,7 @@ async fn be_a_host() -> ! {
         cors_origins: Vec::new(),
     };
     let log_dir = std::env::var("LOG_DIR").unwrap().into();
-    let config = HostConfig { functions: vec![function], gateway, log_dir, stop_grace: Duration::ZERO };
+    let config = HostConfig { functions: vec![function], schedules: Vec::new(), gateway, log_dir, stop_grace: Duration::ZERO };
     let host = bound.start(config).unwrap();
     let Answer::Buffered(answer) = host.invoke("child", "{}", Duration::from_mins(1)).await.unwrap() else {
         panic!("not a streaming function");

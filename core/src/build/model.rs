@@ -2,6 +2,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::dispatch::{ExecuteBuild, Work};
 use crate::eventlog::{Event, EventBody, Failure, FailureCode, LogHead, Subject};
 use crate::id::{BuildId, ConfigId, ConfigVersionId, WorkspaceId};
 use crate::layout;
@@ -177,6 +178,14 @@ impl Executable for Build {
 
     fn execution(&self) -> &Execution {
         &self.execution
+    }
+
+    fn workspace(&self) -> WorkspaceId {
+        self.workspace_id
+    }
+
+    fn work(&self) -> Work {
+        Work::Build(ExecuteBuild { build_id: self.build_id })
     }
 
     fn release(&self, tables: &Tables) -> Result<Vec<TransactWriteItem>, StoreError> {

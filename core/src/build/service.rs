@@ -10,7 +10,7 @@ use super::model::{Archive, Build, BuildStatus};
 use crate::config::{Config, ConfigVersion, Configs, SnapshotError};
 use crate::eventlog::Failure;
 use crate::id::{BuildId, ConfigId, ConfigVersionId, InvalidId};
-use crate::lease::{CancelError, Executable as _, Execution, Lease, LeaseError};
+use crate::lease::{CancelError, Claim, Executable as _, Execution, Lease, LeaseError, Unlimited};
 use crate::store::table::{BUILDS, CONFIGS, ListError};
 use crate::store::{Page, PageRequest, SCHEMA, StoreError, Tables};
 use crate::time::Timestamp;
@@ -150,6 +150,11 @@ impl Builds {
         Self { tables, configs, base_digest, safe_mode }
     }
 
+    /// Claims a queued build.
+    pub async fn claim(&self, id: BuildId) -> Result<Claim<Build>, StoreError> {
+        crate::lease::claim(&self.tables, id, &Unlimited).await
+    }
+
     /// Asks for the end of a build: a queued one is `canceled` at once, one under way within seconds, by its builder.
     pub async fn cancel(&self, build: Build) -> Result<Build, CancelError> {
         crate::lease::cancel(&self.tables, build).await
@@ -241,12 +246,12 @@ impl Builds {
                     if other == build.build_id {
                         return Ok(CreatedBuild::New(build));
                     }
-                    if let Some(other) = self.get(other).await?
-                        && !other.status.is_terminal()
-                    {
-                        return Ok(CreatedBuild::InProgress(other));
+                    match self.get(other).await? {
+                        Some(other) if !other.status.is_terminal() => return Ok(CreatedBuild::InProgress(other)),
+                        // It ended between our two reads: its place is free now.
+                        Some(_) => {}
+                        None => self.heal(config.config_id, other).await?,
                     }
-                    // It ended between our two reads: its place is free now.
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -284,7 +289,7 @@ impl Builds {
                 .set_or_remove("exit_code", exit_code)?,
         };
         others.push(TransactWriteItem::builder().update(config.into_transaction()?).build());
-        lease.send_finish(update, others).await
+        lease.send_finish(build, update, others).await
     }
 
     /// The identity of a version's build on this base: what is the same is not built twice.
@@ -303,6 +308,16 @@ impl Builds {
             return Ok(None);
         };
         Ok(self.get(id).await?.filter(|build| build.status == BuildStatus::Active))
+    }
+
+    /// Frees a config whose build under way has no record.
+    async fn heal(&self, config: ConfigId, gone: BuildId) -> Result<(), StoreError> {
+        tracing::error!(config_id = %config, build_id = %gone, "the build under way has no record: its place is given free");
+        let update = self.tables.update(&CONFIGS, crate::config::config_key(config)).when_equals("building_build_id", gone)?;
+        match update.remove("building_build_id").send(self.tables.client()).await {
+            Ok(_) | Err(StoreError::Condition(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn activate(&self, config: &Config, build: &Build) -> Result<(), StoreError> {

@@ -9,4 +9,4 @@ pub use files::{ConfigPath, InvalidPath};
 pub use model::{Config, ConfigVersion};
 pub use service::Configs;
 pub(crate) use service::{config_key, version_key};
-pub use snapshot::SnapshotError;
+pub use snapshot::{SnapshotError, content_digest};

@@ -61,7 +61,7 @@ impl Configs {
 
     /// Makes the version that holds these files, or finds it.
     async fn version_of(&self, config: ConfigId, files: &[DraftFile]) -> Result<ConfigVersion, SnapshotError> {
-        let digest = content_digest(files);
+        let digest = content_digest(files.iter().map(|file| (file.path.as_str(), file.sha256.as_str())));
         if let Some(version) = self.version(config, &digest).await? {
             return Ok(version);
         }
@@ -132,12 +132,13 @@ fn listing_digest(sorted: &[ObjectInfo]) -> String {
     hex::encode(digest.finalize())
 }
 
-fn content_digest(sorted: &[DraftFile]) -> String {
+/// What names a version: SHA-256 over its files' paths, sorted, and the SHA-256 of each one's content, in hexadecimal.
+pub fn content_digest<'a>(sorted: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut digest = Sha256::new();
-    for file in sorted {
-        digest.update(file.path.as_str());
+    for (path, sha256) in sorted {
+        digest.update(path);
         digest.update([0]);
-        digest.update(&file.sha256);
+        digest.update(sha256);
         digest.update([b'\n']);
     }
     hex::encode(digest.finalize())

@@ -89,8 +89,16 @@ pub enum FailureCode {
     Timeout,
     /// It used too much memory.
     OutOfMemory,
-    /// It hit another limit: CPU time, file size, processes, output.
+    /// It used too much CPU time.
+    CpuLimitExceeded,
+    /// It wrote a file that is too large.
+    FileSizeLimitExceeded,
+    /// It started too many processes or threads.
+    ProcessLimitExceeded,
+    /// It hit another limit: open files, number or size of outputs.
     LimitExceeded,
+    /// A signal ended the engine that had nothing to do with a limit.
+    EngineKilled,
     /// The executor disappeared too often.
     ExecutorLost,
     /// A person canceled it.

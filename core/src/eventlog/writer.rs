@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{Event, EventBody, SegmentName, Subject};
 use crate::id::BuildId;
@@ -19,6 +19,8 @@ use crate::retry::outlast;
 use crate::store::{Objects, StoreError};
 use crate::time::Timestamp;
 
+/// How long one try to commit a segment may take.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// Bytes that may wait for a flush before `append` waits too.
 const BUFFER_LIMIT: usize = 1 << 20;
 
@@ -251,7 +253,9 @@ impl<R: Executable> Flusher<R> {
 
     /// Stores a segment and moves the commit point, trying again through faults for as long as the lease can last.
     async fn commit(&mut self, segment: Bytes, last_id: u64) -> Result<(), LeaseError> {
-        outlast(Instant::now() + LEASE - SAFETY, || self.try_commit(segment.clone(), last_id)).await?;
+        let late = |_| Err(StoreError::Unavailable { operation: "commit a log segment", message: "no answer in time".to_owned() }.into());
+        let attempt = async || timeout(PATIENCE, self.try_commit(segment.clone(), last_id)).await.unwrap_or_else(late);
+        outlast(Instant::now() + LEASE - SAFETY, attempt).await?;
         self.committed.send_replace(last_id);
         if let Some(relay) = &self.relay
             && relay.try_send(segment).is_err()

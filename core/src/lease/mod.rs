@@ -19,18 +19,21 @@ mod outside;
 mod owner;
 
 use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::dispatch::Work;
 use crate::eventlog::LogHead;
+use crate::id::WorkspaceId;
 use crate::store::{Item, StoreError, Table, Tables, Update};
 use crate::time::Timestamp;
 
-pub use outside::{CancelError, Cut, cancel, cut};
-pub use owner::{Claim, Heartbeat, Lease, LeaseError, claim};
+pub use outside::{CancelError, Cut, cancel, cut, postpone, take_back};
+pub use owner::{Admission, Claim, Heartbeat, Lease, LeaseError, Unlimited, claim};
 
 /// How long a claim or heartbeat keeps the record for its owner.
 pub const LEASE: Duration = Duration::from_secs(20);
@@ -89,6 +92,9 @@ pub struct Execution {
     /// Partition of the `due` index; set while `due_at` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_shard: Option<String>,
+    /// How often it was dispatched again since it was queued.
+    #[serde(default)]
+    pub dispatches: u32,
     /// Somebody asked for the end of the execution.
     #[serde(default)]
     pub cancel_requested: bool,
@@ -108,6 +114,7 @@ impl Execution {
             lease_expires_at: None,
             due_at: Some(now + REDISPATCH),
             due_shard: Some(due_shard(id).to_owned()),
+            dispatches: 0,
             cancel_requested: false,
             last_event_id: 1,
         }
@@ -122,7 +129,7 @@ impl Execution {
 /// A record that is executed under a lease: a run or a build.
 pub trait Executable: DeserializeOwned + Clone + Send + Sync + 'static {
     /// Its id.
-    type Id: Copy + Display + Send + Sync + 'static;
+    type Id: Copy + Display + FromStr + Send + Sync + 'static;
     /// Where it is stored.
     const TABLE: &'static Table;
     /// Its status while it waits for an owner.
@@ -138,8 +145,18 @@ pub trait Executable: DeserializeOwned + Clone + Send + Sync + 'static {
     fn status_word(&self) -> &'static str;
     /// Its coordination attributes.
     fn execution(&self) -> &Execution;
-    /// What changes in other records when this one ends without a result: it gives back what it holds.
-    fn release(&self, tables: &Tables) -> Result<Vec<TransactWriteItem>, StoreError>;
+    /// Its workspace.
+    fn workspace(&self) -> WorkspaceId;
+    /// How its execution is asked for.
+    fn work(&self) -> Work;
+    /// What changes in other records when nobody works on this one any more.
+    fn rest(&self, _tables: &Tables) -> Result<Vec<TransactWriteItem>, StoreError> {
+        Ok(Vec::new())
+    }
+    /// What else changes in other records when this one ends without a result.
+    fn release(&self, _tables: &Tables) -> Result<Vec<TransactWriteItem>, StoreError> {
+        Ok(Vec::new())
+    }
     /// Sets what changes together with the status, such as attributes that indexes are made of.
     fn set_status(&self, update: Update, status: &str) -> Result<Update, StoreError>;
     /// Its log, as readers need it.

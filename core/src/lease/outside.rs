@@ -83,6 +83,39 @@ pub async fn cut<R: Executable>(tables: &Tables, record: &R, cut: &Cut) -> Resul
     }
     let mut items = vec![TransactWriteItem::builder().update(update.into_transaction()?).build()];
     items.extend(record.release(tables)?);
+    if record.status_word() == R::WORKING {
+        items.extend(record.rest(tables)?);
+    }
+    change(tables, record, items).await
+}
+
+/// Takes a record from an owner whose lease has expired and queues it for another attempt, to be looked at again at `due`. `None` when it
+/// is not as it was read any more.
+pub async fn take_back<R: Executable>(tables: &Tables, record: &R, due: Timestamp) -> Result<Option<R>, StoreError> {
+    let update = as_read(tables, record)?
+        .set("attempt", record.execution().attempt + 1)?
+        .set("due_at", due)?
+        .set("dispatches", 0)?
+        .remove("lease_owner")
+        .remove("lease_expires_at");
+    let update = record.set_status(update, R::QUEUED)?;
+    let mut items = vec![TransactWriteItem::builder().update(update.into_transaction()?).build()];
+    items.extend(record.rest(tables)?);
+    change(tables, record, items).await
+}
+
+/// Notes that a queued record is dispatched again, and is to be looked at again at `due`. `None` when it is not as it was read any more.
+pub async fn postpone<R: Executable>(tables: &Tables, record: &R, due: Timestamp) -> Result<Option<R>, StoreError> {
+    let update = as_read(tables, record)?.set("due_at", due)?.set("dispatches", record.execution().dispatches + 1)?;
+    match update.send(tables.client()).await {
+        Ok(item) => Ok(Some(serde_dynamo::from_item(item)?)),
+        Err(StoreError::Condition(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes changes that hold only while the record is as it was read.
+async fn change<R: Executable>(tables: &Tables, record: &R, items: Vec<TransactWriteItem>) -> Result<Option<R>, StoreError> {
     match tables.transact(&Ulid::generate().to_string(), items).await {
         Ok(()) => read(tables, record.id()).await,
         Err(StoreError::Condition(_)) => Ok(None),

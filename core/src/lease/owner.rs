@@ -1,20 +1,29 @@
 //! What an owner does with a record: claim it, keep it, write it, finish it, give it back.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use tokio::time::Instant;
 use ulid::Ulid;
 
 use super::{Executable, FenceStart, LEASE, due_shard, read};
-use crate::retry::Passing;
+use crate::retry::{Passing, outlast};
 use crate::store::{Item, StoreError, Tables, Update};
 use crate::time::Timestamp;
+
+/// How long a claim is tried through faults that pass.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Half the pause before a record that was given back for the first time is tried again.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// What a claim led to.
 #[derive(Debug)]
 pub enum Claim<R> {
     /// The record is ours.
     Won(Box<(Lease<R>, R)>),
+    /// It has to wait for something that others hold; whoever gives that free starts it.
+    Waits,
     /// There is nothing to do: it is finished, or somebody else's, or gone. A dispatch may arrive twice or late.
     NothingToDo,
 }
@@ -54,18 +63,49 @@ pub struct Heartbeat {
     pub cancel_requested: bool,
 }
 
-/// Claims a queued record.
-pub async fn claim<R: Executable>(tables: &Tables, id: R::Id) -> Result<Claim<R>, StoreError> {
+/// Who decides whether a record that is queued may be claimed now.
+pub trait Admission<R>: Sync {
+    /// What else must change in the transaction that claims the record; `None` when it has to wait. Asked `again` when such a transaction
+    /// failed though the record itself could be claimed.
+    fn admit(&self, record: &R, again: bool) -> impl Future<Output = Result<Option<Vec<TransactWriteItem>>, StoreError>> + Send;
+}
+
+/// Lets every record be claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct Unlimited;
+
+impl<R: Sync> Admission<R> for Unlimited {
+    async fn admit(&self, _record: &R, _again: bool) -> Result<Option<Vec<TransactWriteItem>>, StoreError> {
+        Ok(Some(Vec::new()))
+    }
+}
+
+/// Claims a queued record, if it is admitted.
+pub async fn claim<R: Executable>(tables: &Tables, id: R::Id, admission: &impl Admission<R>) -> Result<Claim<R>, StoreError> {
     let owner = Ulid::generate().to_string();
+    let mut refused = false;
+    let mut tried: Option<(u32, u64)> = None;
     loop {
         let Some(record) = read::<R>(tables, id).await? else {
             return Ok(Claim::NothingToDo);
         };
+        let execution = record.execution();
+        let (fence, first_id, now) = (execution.fence + 1, execution.last_event_id + 1, Timestamp::now());
+        if let Some((fence, first_id)) = tried
+            && execution.lease_owner.as_deref() == Some(&owner)
+        {
+            // Our own try, whose answer was lost.
+            let lease = Lease { tables: tables.clone(), key: R::key(id), owner, fence, first_id, record: PhantomData };
+            return Ok(Claim::Won(Box::new((lease, record))));
+        }
         if record.status_word() != R::QUEUED {
             return Ok(Claim::NothingToDo);
         }
-        let execution = record.execution();
-        let (fence, first_id, now) = (execution.fence + 1, execution.last_event_id + 1, Timestamp::now());
+        // Otherwise something about the record changed (a cancel request, a late commit of an old owner): try again.
+        refused = refused || tried == Some((fence, first_id));
+        let Some(others) = admission.admit(&record, refused).await? else {
+            return Ok(Claim::Waits);
+        };
         let update = tables
             .update(R::TABLE, R::key(id))
             .set("lease_owner", &owner)?
@@ -78,20 +118,12 @@ pub async fn claim<R: Executable>(tables: &Tables, id: R::Id) -> Result<Claim<R>
             .when_equals("status", R::QUEUED)?
             .when_equals("fence", execution.fence)?
             .when_equals("last_event_id", execution.last_event_id)?;
-        let lease = Lease { tables: tables.clone(), key: R::key(id), owner: owner.clone(), fence, first_id, record: PhantomData };
-        match record.set_status(update, R::WORKING)?.send(tables.client()).await {
-            Ok(item) => {
-                return Ok(Claim::Won(Box::new((lease, serde_dynamo::from_item(item)?))));
-            }
-            Err(StoreError::Condition(old)) => {
-                let Some(old) = parse_old::<R>(old)? else {
-                    return Ok(Claim::NothingToDo);
-                };
-                if old.execution().lease_owner.as_deref() == Some(&owner) {
-                    return Ok(Claim::Won(Box::new((lease, old))));
-                }
-                // Something else about it changed (a cancel request, a late commit of an old owner): look again.
-            }
+        let mut items = vec![TransactWriteItem::builder().update(record.set_status(update, R::WORKING)?.into_transaction()?).build()];
+        items.extend(others);
+        let token = Ulid::generate().to_string();
+        match outlast(Instant::now() + PATIENCE, || tables.transact(&token, items.clone())).await {
+            // Whether it was ours is read from the record.
+            Ok(()) | Err(StoreError::Condition(_)) => tried = Some((fence, first_id)),
             Err(error) => return Err(error),
         }
     }
@@ -153,16 +185,13 @@ impl<R: Executable> Lease<R> {
             .remove("lease_expires_at"))
     }
 
-    /// Sends the update made with [`Self::finish`], alone or with other changes in one transaction, and returns the record as it is then.
-    pub async fn send_finish(&self, update: Update, with: Vec<TransactWriteItem>) -> Result<R, LeaseError> {
-        let sent = if with.is_empty() {
-            update.send(self.tables.client()).await.map(drop)
-        } else {
-            let mut items = with;
-            items.insert(0, TransactWriteItem::builder().update(update.into_transaction()?).build());
-            self.tables.transact(&Ulid::generate().to_string(), items).await
-        };
-        let record: Option<R> = match sent {
+    /// Sends the update of `record` that was made with [`Self::finish`], with other changes in one transaction, and returns the record as it
+    /// is then.
+    pub async fn send_finish(&self, record: &R, update: Update, with: Vec<TransactWriteItem>) -> Result<R, LeaseError> {
+        let mut items = vec![TransactWriteItem::builder().update(update.into_transaction()?).build()];
+        items.extend(with);
+        items.extend(record.rest(&self.tables)?);
+        let record: Option<R> = match self.tables.transact(&Ulid::generate().to_string(), items).await {
             Ok(()) => self.tables.get(R::TABLE, self.key.clone()).await?,
             Err(StoreError::Condition(_)) => self.tables.get(R::TABLE, self.key.clone()).await?.filter(|old: &R| {
                 // Our own earlier try, whose answer was lost.
@@ -174,18 +203,20 @@ impl<R: Executable> Lease<R> {
         record.ok_or(LeaseError::Lost)
     }
 
-    /// Gives the record back to the queue after a fault that is not its own; the next claim is another attempt.
+    /// Gives the record back to the queue after a fault that is not its own; the next claim is another attempt, and the reaper asks for it
+    /// after a pause that grows with every attempt.
     pub async fn give_back(&self, record: &R) -> Result<(), LeaseError> {
+        let attempt = record.execution().attempt;
         let update = self
             .owned()?
-            .set("attempt", record.execution().attempt + 1)?
-            .set("due_at", Timestamp::now())?
+            .set("attempt", attempt + 1)?
+            .set("due_at", Timestamp::now() + PAUSE * 2u32.pow(attempt.min(6)))?
+            .set("dispatches", 0)?
             .remove("lease_owner")
             .remove("lease_expires_at");
-        match record.set_status(update, R::QUEUED)?.send(self.tables.client()).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(lost(error)),
-        }
+        let mut items = vec![TransactWriteItem::builder().update(record.set_status(update, R::QUEUED)?.into_transaction()?).build()];
+        items.extend(record.rest(&self.tables)?);
+        self.tables.transact(&Ulid::generate().to_string(), items).await.map_err(lost)
     }
 
     fn owned(&self) -> Result<Update, StoreError> {

@@ -4,6 +4,7 @@ mod list;
 mod model;
 mod retry;
 mod service;
+mod slots;
 
 pub use list::ListRuns;
 pub use model::{Outcome, Run, RunDocument, RunLink, RunOptions, RunResult, RunStatus};

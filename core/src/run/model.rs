@@ -4,8 +4,10 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::slots;
 use crate::access::Submitter;
 use crate::build::VersionChoice;
+use crate::dispatch::{ExecuteRun, Work};
 use crate::document::Document;
 use crate::eventlog::{Event, EventBody, Failure, FailureCode, LogHead, LogLevel, Subject};
 use crate::id::{BuildId, ConfigId, ConfigVersionId, DocumentId, RunId, WorkspaceId};
@@ -327,8 +329,16 @@ impl Executable for Run {
         &self.execution
     }
 
-    fn release(&self, _tables: &Tables) -> Result<Vec<TransactWriteItem>, StoreError> {
-        Ok(Vec::new())
+    fn workspace(&self) -> WorkspaceId {
+        self.workspace_id
+    }
+
+    fn work(&self) -> Work {
+        Work::Run(ExecuteRun { run_id: self.run_id })
+    }
+
+    fn rest(&self, tables: &Tables) -> Result<Vec<TransactWriteItem>, StoreError> {
+        Ok(vec![slots::free(tables, self)?])
     }
 
     fn set_status(&self, update: Update, status: &str) -> Result<Update, StoreError> {

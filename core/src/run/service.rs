@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
 use ulid::Ulid;
 
 use super::model::{Outcome, Run, RunLink, RunOptions, RunStatus};
+use super::slots::Slots;
 use crate::access::Submitter;
+use crate::dispatch::{Dispatcher, ExecuteRun, Work};
 use crate::document::{Document, DocumentStatus};
 use crate::id::{ConfigId, DocumentId, RunId, WorkspaceId};
-use crate::lease::{CancelError, Executable as _, Lease, LeaseError};
+use crate::lease::{self, CancelError, Claim, Executable as _, Lease, LeaseError};
 use crate::store::table::RUNS;
 use crate::store::{StoreError, Tables};
 
@@ -20,6 +21,7 @@ const DOCUMENT_LIMIT: usize = 45;
 #[derive(Debug, Clone)]
 pub struct Runs {
     pub(super) tables: Tables,
+    slots: Slots,
     safe_mode: Option<String>,
 }
 
@@ -61,9 +63,9 @@ pub enum CreateRunError {
 }
 
 impl Runs {
-    /// Runs in these tables. With `safe_mode`, the operator's message, nothing is executed.
-    pub fn new(tables: Tables, safe_mode: Option<String>) -> Self {
-        Self { tables, safe_mode }
+    /// Runs in these tables, at most `slots` of a workspace at once. With `safe_mode`, the operator's message, nothing is executed.
+    pub fn new(tables: Tables, slots: u32, safe_mode: Option<String>) -> Self {
+        Self { slots: Slots::new(tables.clone(), slots as usize), tables, safe_mode }
     }
 
     /// Records a run. It must be dispatched when it is `queued`; in safe mode it is already `canceled`.
@@ -94,14 +96,38 @@ impl Runs {
         Ok(runs)
     }
 
+    /// Claims a queued run, if its workspace has a slot for it.
+    pub async fn claim(&self, id: RunId) -> Result<Claim<Run>, StoreError> {
+        lease::claim(&self.tables, id, &self.slots).await
+    }
+
+    /// Whether a workspace has a free slot.
+    pub(crate) async fn has_slot(&self, workspace: WorkspaceId) -> Result<bool, StoreError> {
+        Ok(!self.slots.are_full(workspace).await?)
+    }
+
+    /// Starts the runs that wait for a slot of a workspace and may have one now. Called by whoever has freed a slot; should it fail, they
+    /// are started by the next one who does, or by the reaper.
+    pub async fn start_waiting(&self, dispatcher: &dyn Dispatcher, workspace: WorkspaceId) {
+        let waiting = self.slots.waiting(workspace).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "runs that wait for a slot are not started yet");
+            Vec::new()
+        });
+        for run_id in waiting {
+            if let Err(error) = dispatcher.send(workspace, Work::Run(ExecuteRun { run_id })).await {
+                tracing::warn!(%error, %run_id, "a run that waits for a slot is not started yet");
+            }
+        }
+    }
+
     /// Asks for the end of a run: a queued one is `canceled` at once, a running one within seconds, by its executor.
     pub async fn cancel(&self, run: Run) -> Result<Run, CancelError> {
-        crate::lease::cancel(&self.tables, run).await
+        lease::cancel(&self.tables, run).await
     }
 
     /// Reads a run's record.
     pub async fn get(&self, id: RunId) -> Result<Option<Run>, StoreError> {
-        crate::lease::read(&self.tables, id).await
+        lease::read(&self.tables, id).await
     }
 
     /// Notes which build a claimed run uses, and that its events can be found.
@@ -121,7 +147,7 @@ impl Runs {
     ) -> Result<Run, LeaseError> {
         outcome.output_paths.truncate(NAMED_OUTPUTS);
         let update = run.set_status(lease.finish(last_id)?, status.word())?.set_all(&outcome)?;
-        lease.send_finish(update, Vec::<TransactWriteItem>::new()).await
+        lease.send_finish(run, update, Vec::new()).await
     }
 }
 

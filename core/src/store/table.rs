@@ -3,10 +3,12 @@
 //! `infra/template.yaml` declares the same tables for the cloud. Locally, [`Tables::create_missing`] makes them from here.
 
 use std::collections::{BTreeSet, HashMap};
+use std::str::FromStr;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType, Put,
@@ -17,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use super::page::InvalidCursor;
 use super::{Cursor, Item, Page, PageRequest, StoreError, Update};
+use crate::time::Timestamp;
 
 /// A secondary index.
 #[derive(Debug)]
@@ -190,6 +193,9 @@ const DUE: Index = Index { name: "due", key: ("due_shard", "due_at"), projection
 /// Every table there is.
 pub const TABLES: &[&Table] = &[&WORKSPACES, &API_KEYS, &CONFIGS, &DOCUMENTS, &BUILDS, &RUNS];
 
+/// Ids read at a time.
+const PAGE: i32 = 100;
+
 /// How many items of an index one page may read while filtering.
 const FILTERED_READ_LIMIT: usize = 1000;
 
@@ -359,6 +365,45 @@ impl Tables {
         }
     }
 
+    /// The records of a partition of the `due` index that are due at `now`, soonest first: a page of ids, and where the next one starts.
+    pub(crate) async fn due<Id: FromStr>(
+        &self,
+        table: &Table,
+        shard: &str,
+        now: Timestamp,
+        start: Option<Item>,
+    ) -> Result<(Vec<Id>, Option<Item>), StoreError> {
+        let query = self.forward(table, DUE.name, DUE.key.0, shard, start);
+        let query = query
+            .key_condition_expression("#pk = :pk AND #due <= :now")
+            .expression_attribute_names("#due", DUE.key.1)
+            .expression_attribute_values(":now", AttributeValue::N(now.millis().to_string()));
+        ids(table, query).await
+    }
+
+    /// The ids in a partition of an index, oldest first: a page of them, and where the next one starts.
+    pub(crate) async fn oldest<Id: FromStr>(
+        &self,
+        table: &Table,
+        index: &str,
+        partition: &str,
+        start: Option<Item>,
+    ) -> Result<(Vec<Id>, Option<Item>), StoreError> {
+        let found = index_of(table, index)?;
+        ids(table, self.forward(table, index, found.key.0, partition, start).key_condition_expression("#pk = :pk")).await
+    }
+
+    fn forward(&self, table: &Table, index: &str, attribute: &str, partition: &str, start: Option<Item>) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(self.name(table))
+            .index_name(index)
+            .expression_attribute_names("#pk", attribute)
+            .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
+            .limit(PAGE)
+            .set_exclusive_start_key(start)
+    }
+
     /// Reads the items of an index partition whose sort keys lie between two, both included, from the last one downwards, at most
     /// `limit` of them. Fewer than that are all there are.
     pub async fn newest_between(
@@ -480,6 +525,14 @@ impl Tables {
         let key = string_key([(WORKSPACES.partition, "health"), ("item", "health")]);
         self.get::<HashMap<String, serde_json::Value>>(&WORKSPACES, key).await.map(drop)
     }
+}
+
+/// The ids that a query finds: the table's partition keys.
+async fn ids<Id: FromStr>(table: &Table, query: QueryFluentBuilder) -> Result<(Vec<Id>, Option<Item>), StoreError> {
+    let output = query.send().await.map_err(|error| StoreError::from_sdk("Query", error))?;
+    let id = |item: Item| item.get(table.partition)?.as_s().ok()?.parse().ok();
+    let ids = output.items.unwrap_or_default().into_iter().map(|item| id(item).ok_or_else(|| StoreError::Corrupt("an id".to_owned())));
+    Ok((ids.collect::<Result<_, _>>()?, output.last_evaluated_key))
 }
 
 /// An item key made of string attributes.

@@ -3,7 +3,7 @@
 use ade_core::build::{Archive, Build, BuildStatus, CreatedBuild, Ended, NewBuild, VersionChoice};
 use ade_core::config::Config;
 use ade_core::eventlog::{Failure, FailureCode};
-use ade_core::lease::{Claim, Lease, claim};
+use ade_core::lease::{Claim, Lease};
 use bytes::Bytes;
 
 use crate::stack::TestStack;
@@ -27,9 +27,9 @@ pub(crate) fn new(created: CreatedBuild) -> Build {
 }
 
 pub(crate) async fn claimed(stack: &TestStack, build: &Build) -> (Lease<Build>, Build) {
-    match claim::<Build>(&stack.tables, build.build_id).await.unwrap() {
+    match stack.builds.claim(build.build_id).await.unwrap() {
         Claim::Won(won) => *won,
-        Claim::NothingToDo => panic!("the build was not claimable"),
+        _ => panic!("the build was not claimable"),
     }
 }
 

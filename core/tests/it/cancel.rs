@@ -2,8 +2,8 @@
 
 use ade_core::build::BuildStatus;
 use ade_core::eventlog::FailureCode;
-use ade_core::lease::{CancelError, Claim, claim};
-use ade_core::run::{Run, RunStatus};
+use ade_core::lease::{CancelError, Claim};
+use ade_core::run::RunStatus;
 
 use crate::builds::{claimed, config, create, new};
 use crate::lease::{outcome, won};
@@ -17,7 +17,7 @@ async fn a_queued_run_ends_at_once_and_for_good() {
     assert_eq!((canceled.status, canceled.outcome.failure.as_ref().unwrap().code), (RunStatus::Canceled, FailureCode::CanceledByUser));
     assert_eq!((canceled.execution.last_event_id, canceled.completed_event().unwrap().id), (2, 2));
     assert!(canceled.execution.due_at.is_none() && canceled.execution.due_shard.is_none() && canceled.finished.is_some());
-    assert!(matches!(claim::<Run>(&stack.tables, run.run_id).await.unwrap(), Claim::NothingToDo));
+    assert!(matches!(stack.runs.claim(run.run_id).await.unwrap(), Claim::NothingToDo));
     // Asked by somebody who has read it earlier, or again.
     assert_eq!(stack.runs.cancel(run).await.unwrap(), canceled);
     assert_eq!(stack.runs.cancel(canceled.clone()).await.unwrap(), canceled);
@@ -48,12 +48,12 @@ async fn a_cancel_that_meets_a_claim_is_not_lost() {
     let stack = TestStack::start().await;
     for _ in 0..40 {
         let run = stack.run().await;
-        let (canceled, claimed) = tokio::join!(stack.runs.cancel(run.clone()), claim::<Run>(&stack.tables, run.run_id));
+        let (canceled, claimed) = tokio::join!(stack.runs.cancel(run.clone()), stack.runs.claim(run.run_id));
         let stored = stack.runs.get(run.run_id).await.unwrap().unwrap();
         assert_eq!(stored.execution.cancel_requested, canceled.unwrap().execution.cancel_requested);
         match claimed.unwrap() {
             Claim::Won(won) => assert!(won.0.heartbeat().await.unwrap().cancel_requested),
-            Claim::NothingToDo => assert_eq!(stored.status, RunStatus::Canceled),
+            _ => assert_eq!(stored.status, RunStatus::Canceled),
         }
     }
 }

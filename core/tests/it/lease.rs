@@ -1,7 +1,7 @@
 //! Claims, fences and what a replaced owner can't do any more.
 
 use ade_core::eventlog::{Failure, FailureCode};
-use ade_core::lease::{Claim, Lease, LeaseError, claim};
+use ade_core::lease::{Claim, Lease, LeaseError};
 use ade_core::run::{Outcome, Run, RunStatus};
 
 use crate::stack::TestStack;
@@ -16,9 +16,9 @@ pub(crate) fn outcome(status: RunStatus) -> Outcome {
 }
 
 pub(crate) async fn won(stack: &TestStack, run: &Run) -> (Lease<Run>, Run) {
-    match claim::<Run>(&stack.tables, run.run_id).await.unwrap() {
+    match stack.runs.claim(run.run_id).await.unwrap() {
         Claim::Won(won) => *won,
-        Claim::NothingToDo => panic!("the run was not claimable"),
+        _ => panic!("the run was not claimable"),
     }
 }
 
@@ -26,7 +26,7 @@ pub(crate) async fn won(stack: &TestStack, run: &Run) -> (Lease<Run>, Run) {
 async fn of_many_executors_one_claims() {
     let stack = TestStack::start().await;
     let run = stack.run().await;
-    let claims = (0..50).map(|_| claim::<Run>(&stack.tables, run.run_id));
+    let claims = (0..50).map(|_| stack.runs.claim(run.run_id));
     let won = futures::future::try_join_all(claims).await.unwrap().into_iter().filter(|claim| matches!(claim, Claim::Won(_))).count();
     assert_eq!(won, 1);
     let stored = stack.runs.get(run.run_id).await.unwrap().unwrap();
@@ -56,7 +56,7 @@ async fn a_replaced_owner_can_change_nothing() {
     let finished = stack.runs.finish(&new, &record, 5, RunStatus::Failed, outcome(RunStatus::Failed)).await.unwrap();
     assert_eq!((finished.status, finished.execution.last_event_id), (RunStatus::Failed, 6));
     assert_eq!(finished.execution.due_at, None);
-    assert!(matches!(claim::<Run>(&stack.tables, run.run_id).await.unwrap(), Claim::NothingToDo), "a finished run is final");
+    assert!(matches!(stack.runs.claim(run.run_id).await.unwrap(), Claim::NothingToDo), "a finished run is final");
 }
 
 #[tokio::test]
@@ -88,5 +88,5 @@ async fn a_heartbeat_renews_and_tells_of_a_cancel_request() {
 #[tokio::test]
 async fn claiming_nothing_is_nothing_to_do() {
     let stack = TestStack::start().await;
-    assert!(matches!(claim::<Run>(&stack.tables, ade_core::id::RunId::generate()).await.unwrap(), Claim::NothingToDo));
+    assert!(matches!(stack.runs.claim(ade_core::id::RunId::generate()).await.unwrap(), Claim::NothingToDo));
 }

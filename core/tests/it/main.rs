@@ -6,5 +6,8 @@ mod cancel;
 mod eventlog;
 mod events;
 mod lease;
+mod model;
+mod reaper;
 mod runs;
+mod slots;
 mod stack;

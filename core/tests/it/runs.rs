@@ -53,7 +53,7 @@ async fn a_run_reads_back_and_refuses_what_it_must() {
 #[tokio::test]
 async fn safe_mode_records_and_executes_nothing() {
     let stack = TestStack::start().await;
-    let runs = Runs::new(stack.tables.clone(), Some("maintenance until noon".to_owned()));
+    let runs = Runs::new(stack.tables.clone(), 100, Some("maintenance until noon".to_owned()));
     let document = stack.document("a.csv").await;
     let run = runs.create(stack.new_run(ConfigId::generate(), vec![document])).await.unwrap();
     assert_eq!(run.status, RunStatus::Canceled);
@@ -61,7 +61,7 @@ async fn safe_mode_records_and_executes_nothing() {
     assert_eq!(completed.id, 2);
     let json = serde_json::to_value(&completed).unwrap();
     assert_eq!((json["failure"]["code"].as_str(), json["error_message"].as_str()), (Some("safe_mode"), Some("maintenance until noon")));
-    assert!(matches!(ade_core::lease::claim::<Run>(&stack.tables, run.run_id).await.unwrap(), ade_core::lease::Claim::NothingToDo));
+    assert!(matches!(stack.runs.claim(run.run_id).await.unwrap(), ade_core::lease::Claim::NothingToDo));
 }
 
 #[tokio::test]

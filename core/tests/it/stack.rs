@@ -48,7 +48,7 @@ impl TestStack {
         objects.create_bucket().await.unwrap();
         let configs = Configs::new(tables.clone(), objects.clone());
         Self {
-            runs: Runs::new(tables.clone(), None),
+            runs: Runs::new(tables.clone(), 100, None),
             builds: Builds::new(tables.clone(), configs.clone(), Some("base".to_owned()), None),
             documents: Documents::new(tables.clone(), objects.clone()),
             configs,

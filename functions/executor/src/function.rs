@@ -12,12 +12,14 @@ use std::time::{Duration, SystemTime};
 
 use ade_core::Ade;
 use ade_core::build::Build;
+use ade_core::confinement::Confinement;
 use ade_core::dispatch::{ExecuteBuild, ExecuteRun};
 use ade_core::eventlog::{Follow, LogSource, follow};
 use ade_core::lease::Executable;
 use ade_core::run::Run;
 use ade_core::settings::Settings;
 use ade_core::store::{Objects, StoreError};
+use ade_core::time::Timestamp;
 use ade_invoke::LambdaDispatcher;
 use async_stream::stream;
 use bytes::Bytes;
@@ -34,6 +36,7 @@ use crate::base::Base;
 use crate::build::Builder;
 use crate::process::adopt;
 use crate::run::Executor;
+use crate::sandbox::{Layers, Sandbox};
 
 /// How long before the function's deadline work is stopped, so that its end can be written down.
 const MARGIN: Duration = Duration::from_secs(20);
@@ -46,12 +49,16 @@ type Answer = StreamResponse<BoxStream<'static, Result<Bytes, Infallible>>>;
 
 /// Serves the executor.
 pub async fn executor() -> anyhow::Result<()> {
-    let (ade, base) = start().await?;
+    let (ade, base, sandbox) = start().await?;
     if let Err(error) = crate::scratch::sweep(&ade.settings.runs_dir) {
         tracing::warn!(%error, "what killed processes left was not removed");
     }
+    if let Err(error) = crate::venv::trim(&ade.settings.venvs_dir, ade.settings.venvs_size_limit.0) {
+        tracing::warn!(%error, "environments that are not needed were not removed");
+    }
+    tell(&ade, sandbox.layers()).await;
     let dispatcher = Arc::new(LambdaDispatcher::connect(&ade.settings).await);
-    let (turn, executor) = (Turn::default(), Arc::new(Executor { ade: ade.clone(), base, dispatcher }));
+    let (turn, executor) = (Turn::default(), Arc::new(Executor { ade: ade.clone(), base, sandbox, dispatcher }));
     serve(move |event: LambdaEvent<ExecuteRun>| {
         let (id, until, executor) = (event.payload.run_id, deadline(event.context.deadline), Arc::clone(&executor));
         let span = tracing::info_span!("run", request_id = %event.context.request_id, run_id = %id);
@@ -62,8 +69,8 @@ pub async fn executor() -> anyhow::Result<()> {
 
 /// Serves the builder.
 pub async fn builder() -> anyhow::Result<()> {
-    let (ade, base) = start().await?;
-    let (turn, builder) = (Turn::default(), Arc::new(Builder { ade: ade.clone(), base }));
+    let (ade, base, sandbox) = start().await?;
+    let (turn, builder) = (Turn::default(), Arc::new(Builder { ade: ade.clone(), base, sandbox }));
     serve(move |event: LambdaEvent<ExecuteBuild>| {
         let (id, until, builder) = (event.payload.build_id, deadline(event.context.deadline), Arc::clone(&builder));
         let span = tracing::info_span!("build", request_id = %event.context.request_id, build_id = %id);
@@ -79,8 +86,8 @@ async fn serve<P: for<'de> Deserialize<'de>>(handle: impl Fn(LambdaEvent<P>) -> 
     served.map_err(|error| anyhow::anyhow!("the Lambda runtime failed: {error}"))
 }
 
-/// Reads and checks the settings, the scratch directories and the base environment.
-async fn start() -> anyhow::Result<(Ade, Base)> {
+/// Reads and checks the settings, the scratch directories, the base environment and the sandbox.
+async fn start() -> anyhow::Result<(Ade, Base, Sandbox)> {
     let mut settings = Settings::from_env()?;
     ade_core::telemetry::init(&settings.log);
     for (name, directory) in [("ADE_RUNS_DIR", &settings.runs_dir), ("ADE_VENVS_DIR", &settings.venvs_dir)] {
@@ -91,7 +98,21 @@ async fn start() -> anyhow::Result<(Ade, Base)> {
     let digest = settings.base_digest.get_or_insert_with(|| base.info.digest.clone());
     anyhow::ensure!(*digest == base.info.digest, "ADE_BASE_DIGEST is {digest}, but the base environment is {}", base.info.digest);
     adopt().map_err(|error| anyhow::anyhow!("this process can't become a child subreaper: {error}"))?;
-    Ok((Ade::connect(settings).await, base))
+    let sandbox = Sandbox::start(settings.sandbox, &base)?;
+    match sandbox.layers().missing().as_slice() {
+        [] => tracing::info!("user code is confined by every layer"),
+        missing => tracing::warn!(?missing, "layers of the sandbox are not in force"),
+    }
+    Ok((Ade::connect(settings).await, base, sandbox))
+}
+
+/// Tells health checks what confines user code here.
+async fn tell(ade: &Ade, layers: Layers) {
+    let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+    let confinement = Confinement { started: Timestamp::now(), in_force: names(layers.in_force()), missing: names(layers.missing()) };
+    if let Err(error) = confinement.publish(&ade.objects).await {
+        tracing::warn!(%error, "health checks will not know what confines user code");
+    }
 }
 
 fn writable(directory: &Path) -> std::io::Result<()> {

@@ -49,6 +49,24 @@ impl<W: Write> Write for Describing<W> {
     }
 }
 
+/// The digest of the files below a directory, as that of a config version is made ([`ade_core::config::content_digest`]).
+pub fn content_digest(directory: &Path) -> io::Result<String> {
+    let (mut files, mut open) = (Vec::new(), vec![(directory.to_owned(), String::new())]);
+    while let Some((path, prefix)) = open.pop() {
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            let below = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                open.push((entry.path(), format!("{below}/")));
+            } else {
+                files.push((below, describe(&entry.path())?.sha256));
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(ade_core::config::content_digest(files.iter().map(|(path, sha256)| (path.as_str(), sha256.as_str()))))
+}
+
 /// Describes a file.
 pub fn describe(path: &Path) -> io::Result<Description> {
     let mut describing = Describing::new(io::sink());

@@ -8,6 +8,7 @@
 //!
 //! - [`function`]: both as Lambda functions, and what they check when they start.
 //! - [`run`], [`build`]: the work itself, from claim to finish, over [`owner`] (claim, lease, give back).
+//! - [`sandbox`]: confining what users wrote.
 //! - [`process`], [`logged`], [`pump`]: running a program in a clean environment and moving its output to the log.
 //! - [`venv`], [`base`], [`requirements`]: virtual environments and what is in them.
 //! - [`stop`], [`halt`], [`keeper`]: the ways in which work ends early.
@@ -26,6 +27,7 @@ pub mod process;
 pub mod pump;
 pub mod requirements;
 pub mod run;
+pub mod sandbox;
 pub mod scratch;
 pub mod stop;
 pub mod venv;

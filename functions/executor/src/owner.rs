@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ade_core::Ade;
-use ade_core::lease::{Claim, Executable, Lease, LeaseError, claim};
+use ade_core::eventlog::{Failure, FailureCode};
+use ade_core::lease::{Claim, Cut, Executable, Lease, LeaseError, cut, read};
 use ade_core::store::StoreError;
 use tokio::time::Instant;
 
@@ -11,34 +12,54 @@ use crate::halt::Brake;
 use crate::keeper::Keeper;
 use crate::stop::Stop;
 
+/// Ends a record that was tried often enough. Should that fail too, the reaper does it.
+async fn give_up<R: Executable>(ade: &Ade, id: R::Id) -> Result<Option<u64>, StoreError> {
+    let Some(record) = read::<R>(&ade.tables, id).await? else { return Ok(None) };
+    let failure = Failure { code: FailureCode::Internal, stage: "storage".to_owned() };
+    let message = format!("storage failed for too long, in each of {} attempts", record.execution().attempt);
+    let ended = cut(&ade.tables, &record, &Cut { failure, message }).await?;
+    Ok(ended.map(|ended| ended.execution().last_event_id))
+}
+
 /// Claims a record, if it waits for an owner, and does `work` on it for as long as its lease can be kept: until `deadline` at the
 /// latest, and not longer than `timeout` says. Returns the id of the completed event when `work` finished the record.
 pub async fn own<R: Executable, W: Future<Output = Result<R, Stop>>>(
     ade: &Ade,
-    id: R::Id,
+    claim: impl Future<Output = Result<Claim<R>, StoreError>>,
     deadline: Instant,
     timeout: impl FnOnce(&R) -> Duration,
     work: impl FnOnce(Lease<R>, R, Brake) -> W,
 ) -> Result<Option<u64>, StoreError> {
     let claimed = Instant::now();
-    // Not tried again beyond what the SDK does: a second claim could not tell a lost answer to the first from another owner.
-    let Claim::Won(won) = claim::<R>(&ade.tables, id).await? else {
-        tracing::info!("nothing to do: it does not wait for an owner");
-        return Ok(None);
+    let won = match claim.await? {
+        Claim::Won(won) => won,
+        Claim::Waits => {
+            tracing::info!("its workspace has no slot for it: it waits");
+            return Ok(None);
+        }
+        Claim::NothingToDo => {
+            tracing::info!("nothing to do: it does not wait for an owner");
+            return Ok(None);
+        }
     };
     let (lease, record) = *won;
     tracing::info!(attempt = record.execution().attempt, fence = lease.fence(), "claimed");
     let brake = Brake::default();
     let until = deadline.min(claimed + timeout(&record));
-    let _keeper = Keeper::start(lease.clone(), &record, claimed, until, brake.clone());
+    let keeper = Keeper::start(lease.clone(), &record, claimed, until, brake.clone());
     // Work is large: it holds every call to storage that it may be waiting for.
-    match Box::pin(work(lease.clone(), record.clone(), brake)).await {
+    let worked = Box::pin(work(lease.clone(), record.clone(), brake)).await;
+    drop(keeper);
+    match worked {
         Ok(finished) => {
             tracing::info!(status = finished.status_word(), "finished");
             Ok(Some(finished.execution().last_event_id))
         }
         Err(Stop::Storage(error)) => {
             tracing::warn!(%error, "storage failed for too long: given back");
+            if record.execution().attempt >= ade.settings.max_attempts {
+                return give_up::<R>(ade, record.id()).await;
+            }
             match lease.give_back(&record).await {
                 Ok(()) | Err(LeaseError::Lost) => Ok(None),
                 Err(LeaseError::Store(error)) => Err(error),

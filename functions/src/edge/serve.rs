@@ -87,7 +87,7 @@ where
 }
 
 /// Reads the settings, makes the clients, and runs until Lambda ends the process.
-fn start<Fut: Future<Output = Result<(), Error>>>(run: impl FnOnce(Arc<App>) -> Fut) -> ExitCode {
+pub(crate) fn start<Fut: Future<Output = Result<(), Error>>>(run: impl FnOnce(Arc<App>) -> Fut) -> ExitCode {
     let settings = match Settings::from_env() {
         Ok(settings) => settings,
         Err(error) => return fail(&error),

@@ -6,7 +6,7 @@ use ade_core::access::{PrincipalKind, Submitter};
 use ade_core::eventlog::{EventBody, LogLine, LogStream, LogWriter, read_all};
 use ade_core::id::ConfigId;
 use ade_core::layout;
-use ade_core::lease::{Claim, claim};
+use ade_core::lease::Claim;
 use ade_core::run::{NewRun, Outcome, Run, RunOptions, RunStatus, Runs};
 use ade_local::embedded::Embedded;
 use async_trait::async_trait;
@@ -71,7 +71,7 @@ impl Stack {
         tables.create_missing().await.unwrap();
         let objects = Objects::new(s3.clone(), s3, "test-bucket");
         objects.create_bucket().await.unwrap();
-        (Self { runs: Runs::new(tables.clone(), None), tables, objects }, embedded)
+        (Self { runs: Runs::new(tables.clone(), 100, None), tables, objects }, embedded)
     }
 
     async fn queued(&self) -> Run {
@@ -104,7 +104,7 @@ impl Stack {
     }
 
     async fn execute(&self, run: ade_core::id::RunId) {
-        let Claim::Won(won) = claim::<Run>(&self.tables, run).await.unwrap() else { return };
+        let Claim::Won(won) = self.runs.claim(run).await.unwrap() else { return };
         let (lease, run) = *won;
         let prefix = layout::run_logs(run.run_id);
         let log = LogWriter::start(lease.clone(), self.objects.clone(), prefix, run.subject(), run.created, None);

@@ -2,6 +2,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ade_core::confinement::Confinement;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -67,13 +68,16 @@ pub struct Health {
 )]
 pub async fn health(app: Arc<App>, _request: Request) -> Answer {
     let dispatcher = app.dispatcher().await;
-    let (store, objects, executor) = tokio::join!(
+    let (store, objects, executor, confinement) = tokio::join!(
         probe("store", app.ade.tables.check()),
         probe("objects", app.ade.objects.check()),
         probe("executor", dispatcher.check()),
+        timeout(PATIENCE, Confinement::read(&app.ade.objects)),
     );
     // Without an executor everything can still be read and queued.
     let executor = Component { status: executor.status.min(Availability::Degraded), ..executor };
+    // When the bucket does not answer, its own component says so.
+    let executor = confined(executor, confinement.ok().and_then(Result::ok).flatten());
     let api = Component { name: "api".to_owned(), status: Availability::Available, detail: None };
     let components = vec![api, store, objects, executor, safe_mode(&app)];
     let status = components.iter().map(|component| component.status).max().unwrap_or(Availability::Available);
@@ -92,6 +96,18 @@ async fn probe<E: Display>(name: &str, check: impl Future<Output = Result<(), E>
     }
     let status = if problem.is_some() { Availability::Unavailable } else { Availability::Available };
     Component { name: name.to_owned(), status, detail: problem.map(|_| "It does not answer.".to_owned()) }
+}
+
+/// Adds how user code is confined, as far as an executor has told.
+fn confined(executor: Component, confinement: Option<Confinement>) -> Component {
+    let Some(Confinement { in_force, missing, .. }) = confinement.filter(|_| executor.detail.is_none()) else { return executor };
+    let list = |layers: &[String]| if layers.is_empty() { "nothing".to_owned() } else { layers.join(", ") };
+    let detail = match missing.as_slice() {
+        [] => format!("User code is confined by {}.", list(&in_force)),
+        missing => format!("User code is confined by {}, but not by {}.", list(&in_force), list(missing)),
+    };
+    let status = if missing.is_empty() { executor.status } else { executor.status.max(Availability::Degraded) };
+    Component { status, detail: Some(detail), ..executor }
 }
 
 fn safe_mode(app: &App) -> Component {

@@ -16,6 +16,7 @@
 //! - `invoke_api`: the Invoke API of Lambda, which functions reach through the AWS SDK.
 //! - `pool`: the environments of one function, the queue in front of them, and when to start one.
 //! - `environment`: one child process with its Runtime API and its supervisor. `runtime_api` is the protocol.
+//! - `schedule`: functions that are invoked again and again.
 //! - `process`: children that die with the host. `log`: what they print. `net`: sockets that do not wait.
 //!
 //! # Invariants
@@ -47,6 +48,7 @@ mod net;
 mod pool;
 mod process;
 mod runtime_api;
+mod schedule;
 
 use std::{
     collections::HashMap,
@@ -64,6 +66,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::invocation::{Answer, AnswerStream, Fault, FaultKind, Invocation, InvokeError, RequestId};
+pub use self::schedule::Schedule;
 use self::{
     gateway::{Gateway, GatewayConfig},
     log::FunctionLog,
@@ -101,6 +104,8 @@ pub struct FunctionSpec {
 pub struct HostConfig {
     /// The functions.
     pub functions: Vec<FunctionSpec>,
+    /// Functions among them that are invoked again and again.
+    pub schedules: Vec<Schedule>,
     /// The routes and rules of the gateway.
     pub gateway: GatewayConfig,
     /// Functions' output is appended to `<log_dir>/<name>.log`.
@@ -129,6 +134,9 @@ pub enum HostError {
     /// Two functions of one name.
     #[error("function {0:?} is declared twice")]
     DuplicateFunction(String),
+    /// A schedule whose function is not declared.
+    #[error("there is a schedule for {0:?}, but no such function")]
+    UnknownSchedule(String),
     /// A route whose function is not declared.
     #[error("the API has the operation {operation:?}, but there is no function {function:?}")]
     MissingFunction {
@@ -188,13 +196,12 @@ impl BoundHost {
         let invoke_api = net::serve(self.invoke_api, shared.stop.clone(), for_functions, move |request, _peer| {
             invoke_api::answer(invoked.clone(), request)
         });
-        Ok(Host {
-            functions,
-            shared,
-            servers: vec![tokio::spawn(gateway), tokio::spawn(invoke_api)],
-            gateway_address: self.gateway_address,
-            invoke_address: self.invoke_address,
-        })
+        let mut servers = vec![tokio::spawn(gateway), tokio::spawn(invoke_api)];
+        for schedule in config.schedules {
+            let pool = functions.get(&schedule.function).map_err(|_| HostError::UnknownSchedule(schedule.function.clone()))?;
+            servers.push(tokio::spawn(schedule::follow(schedule, Arc::clone(pool), shared.stop.clone())));
+        }
+        Ok(Host { functions, shared, servers, gateway_address: self.gateway_address, invoke_address: self.invoke_address })
     }
 }
 

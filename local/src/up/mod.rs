@@ -28,12 +28,12 @@ use url::Url;
 
 use self::hand_over::HandOver;
 pub use self::local_file::{FileError, LocalFile};
-use self::parts::{Base, WORKERS};
+use self::parts::{Base, REAPER, WORKERS};
 use self::storage::{Access, Storage};
 use crate::embedded::{EmbeddedError, S3Service};
 use crate::host::gateway::routes::{RouteError, RouteTable};
 use crate::host::gateway::{GatewayConfig, Mount};
-use crate::host::{Body, FunctionSpec, Host, HostConfig, HostError};
+use crate::host::{Body, FunctionSpec, Host, HostConfig, HostError, Schedule};
 
 /// The API's description: routes and operations, the same for API Gateway and for here.
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
@@ -178,7 +178,7 @@ impl Stack {
         let functions = routes
             .operations()
             .chain(WORKERS)
-            .chain([CONSOLE])
+            .chain([CONSOLE, REAPER])
             .map(|operation| {
                 Ok(FunctionSpec {
                     name: format!("{STACK}-{operation}"),
@@ -199,7 +199,14 @@ impl Stack {
             mounts: storage.s3_service().map(|s3| mount(&settings, &s3)).into_iter().chain([hand_over.mount()]).collect(),
             cors_origins: settings.cors_origins.clone(),
         };
-        let host = bound.start(HostConfig { functions, gateway, log_dir: data_dir.join("logs/functions"), stop_grace: STOP_GRACE })?;
+        let reaper = Schedule { function: format!("{STACK}-{REAPER}"), every: settings.local_reaper.duration() };
+        let host = bound.start(HostConfig {
+            functions,
+            schedules: vec![reaper],
+            gateway,
+            log_dir: data_dir.join("logs/functions"),
+            stop_grace: STOP_GRACE,
+        })?;
 
         let local = LocalFile { url, api_key: admin.api_key, workspace_id: admin.workspace_id, pid: std::process::id() };
         local.write(&data_dir)?;

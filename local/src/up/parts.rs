@@ -9,6 +9,8 @@ use super::UpError;
 
 /// Functions that no route names: they are invoked by other functions.
 pub(super) const WORKERS: [&str; 2] = ["executor", "builder"];
+/// The function that looks after runs and builds, on a schedule.
+pub(super) const REAPER: &str = "reaper";
 
 /// The base environment: Python with the engine and its dependencies. Builds are thin layers on it.
 #[derive(Debug, Clone)]

@@ -102,6 +102,7 @@ fn config(bound: &BoundHost, directory: &Path, change: impl Fn(&mut FunctionSpec
         Box::pin(std::future::ready(response)) as futures::future::BoxFuture<'static, _>
     });
     HostConfig {
+        schedules: Vec::new(),
         functions: functions.into(),
         gateway: GatewayConfig {
             routes: RouteTable::from_openapi(ROUTES).unwrap(),

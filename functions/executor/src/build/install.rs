@@ -13,6 +13,8 @@ use tokio::task::spawn_blocking;
 
 use super::Making;
 use super::uv::Uv;
+use crate::hashing::content_digest;
+use crate::logged::Finished;
 use crate::process::Exit;
 use crate::pump::Seen;
 use crate::requirements::{Requirements, pinned};
@@ -126,7 +128,14 @@ impl Making<'_> {
             return Err(Failed::new(FailureCode::Internal, CONFIG, "the files of the config version are gone").into());
         }
         let (from, to) = (packed, self.venv.config());
-        spawn_blocking(move || unpack(&from, &to)).await.map_err(|error| fault(CONFIG)(error.into()))?.map_err(fault(CONFIG))
+        let unpacking = spawn_blocking(move || {
+            unpack(&from, &to)?;
+            content_digest(&to)
+        });
+        if unpacking.await.map_err(|error| fault(CONFIG)(error.into()))?.map_err(fault(CONFIG))? == self.build.content_digest {
+            return Ok(());
+        }
+        Err(Failed::new(FailureCode::Internal, CONFIG, "the files of the config version are not what was recorded").into())
     }
 
     /// The requirements that need the installer.
@@ -170,20 +179,20 @@ impl Making<'_> {
         }
         call.arguments.extend(self.wheels_only());
         match self.run(&call).await? {
-            (Exit::Code(0), _) => Ok(Ok(tokio::fs::read_to_string(&locked).await.map_err(fault(CONFIG))?)),
-            (exit, seen) => Ok(Err(Refused { exit, seen })),
+            Finished { exit: Exit::Code(0), .. } => Ok(Ok(tokio::fs::read_to_string(&locked).await.map_err(fault(CONFIG))?)),
+            Finished { exit, seen, .. } => Ok(Err(Refused { exit, seen })),
         }
     }
 
     async fn install(&mut self, uv: &Uv, packages: &[&str]) -> Result<(), Stop> {
         let list = self.home.join("requirements.txt");
         tokio::fs::write(&list, packages.join("\n")).await.map_err(fault(CONFIG))?;
-        let mut call = uv.call(["pip", "install", "--no-deps", "--compile-bytecode"]);
+        let mut call = uv.call(["pip", "install", "--no-deps"]);
         call.arguments.extend(["--python".into(), self.venv.python().into(), "--requirements".into(), list.into()]);
         call.arguments.extend(self.wheels_only());
         match self.run(&call).await? {
-            (Exit::Code(0), _) => Ok(()),
-            (exit, seen) => Err(Refused { exit, seen }.into_stop()),
+            Finished { exit: Exit::Code(0), .. } => Ok(()),
+            Finished { exit, seen, .. } => Err(Refused { exit, seen }.into_stop()),
         }
     }
 

@@ -24,18 +24,20 @@ use tokio::time::Instant;
 use self::install::EngineSource;
 use crate::base::Base;
 use crate::halt::{Brake, Halt};
-use crate::logged::run_logged;
+use crate::logged::{Finished, run_logged};
 use crate::owner::own;
 use crate::process::{Exit, Limits, Program};
-use crate::pump::{Pump, Quota, Seen};
+use crate::pump::{Pump, Quota};
 use crate::requirements::normalized;
-use crate::run::{Checked, engine};
+use crate::run::{Cell, Checked, engine};
+use crate::sandbox::{Reach, Sandbox};
 use crate::stop::{Failed, Stop, fault, outlast, unless_halted};
-use crate::venv::{Manifest, Venv, pack};
+use crate::venv::{InUse, Manifest, Venv, pack};
 
 /// Lists packages and compiles the config.
 const PACKAGES_SCRIPT: &str = include_str!("packages.py");
 const PACKAGES: &str = "packages.json";
+const SBOM: &str = "sbom.json";
 
 /// Makes builds.
 pub struct Builder {
@@ -43,6 +45,8 @@ pub struct Builder {
     pub ade: Ade,
     /// The base environment of this machine.
     pub base: Base,
+    /// What confines the code of configs and their packages.
+    pub sandbox: Sandbox,
 }
 
 impl Builder {
@@ -50,7 +54,10 @@ impl Builder {
     /// of the completed event when the build was finished here.
     pub async fn execute(&self, id: BuildId, deadline: Instant, relay: mpsc::Sender<Bytes>) -> Result<Option<u64>, StoreError> {
         let timeout = |_: &Build| self.ade.settings.build_timeout.duration();
-        own(&self.ade, id, deadline, timeout, |lease, build, brake| Making::carry_out(self, lease, build, brake, relay)).await
+        own(&self.ade, self.ade.builds.claim(id), deadline, timeout, |lease, build, brake| {
+            Making::carry_out(self, lease, build, brake, relay)
+        })
+        .await
     }
 }
 
@@ -97,6 +104,7 @@ impl<'a> Making<'a> {
         let settings = &builder.ade.settings;
         let logs = layout::build_logs(build.build_id);
         let log = LogWriter::start(lease.clone(), builder.ade.objects.clone(), logs, build.subject(), build.created, Some(relay));
+        let in_use = InUse::begin(settings, &build).map_err(fault("create_venv"))?;
         let place = Venv::of(settings, &build);
         let venv = place.beside();
         let making = Self {
@@ -116,6 +124,7 @@ impl<'a> Making<'a> {
         let unfinished = Unfinished(making.venv.clone());
         let finished = making.finish_with_result().await;
         drop(unfinished);
+        drop(in_use);
         finished
     }
 
@@ -198,10 +207,12 @@ impl<'a> Making<'a> {
 
     /// Imports the engine and the config as a run does.
     async fn verify(&mut self) -> Result<(), Stop> {
-        let program = engine(&self.venv, self.home.clone(), Limits::from(&self.builder.ade.settings), &["config", "validate"]);
+        let limits = Limits::from(&self.builder.ade.settings);
+        let cell = Cell { home: self.home.clone(), limits, sandbox: &self.builder.sandbox };
+        let program = engine(&self.venv, &cell, &["config", "validate"]);
         match self.run(&program).await? {
-            (Exit::Code(0), _) => Ok(()),
-            (exit, seen) => {
+            Finished { exit: Exit::Code(0), .. } => Ok(()),
+            Finished { exit, seen, .. } => {
                 let (exit_code, how) = match exit {
                     Exit::Code(code) => (Some(code), format!("exit code {code}")),
                     Exit::Signal(signal) => (None, format!("signal {signal}")),
@@ -221,13 +232,15 @@ impl<'a> Making<'a> {
             arguments: ["-I", "-B", "-c", PACKAGES_SCRIPT]
                 .into_iter()
                 .map(Into::into)
-                .chain([list.clone().into(), self.venv.config().into(), self.venv.dir().into()])
+                .chain([list.clone().into(), self.venv.dir().join(SBOM).into(), self.venv.dir().into()])
                 .collect(),
             environment: Vec::new(),
             home: self.home.clone(),
             limits: Limits::from(&self.builder.ade.settings),
+            // Packages can make Python execute code of theirs whenever it starts.
+            confinement: Some(self.builder.sandbox.confine(Reach { read: Vec::new(), write: vec![self.venv.dir().to_owned()] })),
         };
-        let (exit, seen) = self.run(&program).await?;
+        let Finished { exit, seen, .. } = self.run(&program).await?;
         if exit != Exit::Code(0) {
             let reason = seen.tail.back().map_or("", String::as_str);
             return Err(Failed::new(FailureCode::Internal, STAGE, format!("the packages could not be listed: {reason}")).into());
@@ -247,17 +260,19 @@ impl<'a> Making<'a> {
         let archive = packing.await.map_err(|error| fault(STAGE)(error.into()))?.map_err(fault(STAGE))?;
         let objects = &self.builder.ade.objects;
         let (archive_key, packages_key) = (layout::build_archive(self.build.build_id), layout::build_packages(self.build.build_id));
-        let list = self.venv.dir().join(PACKAGES);
+        let (list, bill) = (self.venv.dir().join(PACKAGES), self.venv.dir().join(SBOM));
+        let bill_key = layout::build_sbom(self.build.build_id);
         tokio::try_join!(
             outlast(|| objects.put_file(&archive_key, &packed, Some("application/zstd"))),
             outlast(|| objects.put_file(&packages_key, &list, Some("application/json"))),
+            outlast(|| objects.put_file(&bill_key, &bill, Some("application/vnd.cyclonedx+json"))),
         )?;
         std::fs::remove_dir_all(&self.home).map_err(fault(STAGE))?;
         self.venv.clone().move_to(&self.place).map_err(fault(STAGE))?;
         Ok(archive)
     }
 
-    async fn run(&mut self, program: &Program) -> Result<(Exit, Seen), Stop> {
+    async fn run(&mut self, program: &Program) -> Result<Finished, Stop> {
         run_logged(program, &mut self.pump, &self.log, &self.brake).await
     }
 

@@ -1,4 +1,5 @@
-"""Lists the packages of an environment and compiles its config. Arguments: the file to write, the config, the environment."""
+"""Lists the packages of an environment, and compiles them and its config. Arguments: the file to write, that
+of the software bill of materials (CycloneDX), the environment."""
 
 import compileall
 import json
@@ -6,8 +7,8 @@ import py_compile
 import sys
 from importlib.metadata import distributions
 
-target, config, environment = sys.argv[1:]
-compileall.compile_dir(config, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+target, sbom, environment = sys.argv[1:]
+compileall.compile_dir(environment, quiet=2, maxlevels=64, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
 packages = {}
 for found in distributions():
@@ -24,3 +25,9 @@ for found in distributions():
     )
 with open(target, "w", encoding="utf-8") as file:
     json.dump({"packages": [packages[name] for name in sorted(packages)]}, file)
+components = [
+    {"type": "library", "name": name, "version": package["version"], "purl": f"pkg:pypi/{name}@{package['version']}"}
+    for name, package in sorted(packages.items())
+]
+with open(sbom, "w", encoding="utf-8") as file:
+    json.dump({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": components}, file)

@@ -63,6 +63,8 @@ impl Uv {
             environment: own.into_iter().chain(inherited).collect(),
             home: self.home.clone(),
             limits: self.limits,
+            // It must reach the package index, and executes nothing that users wrote.
+            confinement: None,
         }
     }
 }

@@ -7,6 +7,7 @@
 mod descendants;
 mod limits;
 mod spawn;
+mod watch;
 
 use std::ffi::OsString;
 use std::io;
@@ -23,10 +24,16 @@ use nix::unistd::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use crate::halt::{Halt, Halts};
+use crate::sandbox::Confinement;
 
 pub use descendants::adopt;
 pub use limits::Limits;
+pub(crate) use spawn::confine;
+pub use watch::Excess;
+use watch::watch;
 
+/// `oom_score_adj` of what users wrote: when memory runs out the kernel ends it first.
+const FIRST_TO_DIE: &str = "1000";
 /// How long a process that was asked to end may take.
 const GRACE: Duration = Duration::from_secs(3);
 /// What a pipe may hold: output goes on while a segment is written. The kernel's default maximum for users.
@@ -47,6 +54,8 @@ pub struct Program {
     pub home: PathBuf,
     /// What it may use.
     pub limits: Limits,
+    /// What it may reach; everything when there is no confinement. What users wrote is always confined.
+    pub confinement: Option<Confinement>,
 }
 
 /// How a process ended.
@@ -65,6 +74,8 @@ pub struct Ended {
     pub exit: Exit,
     /// Why it was stopped.
     pub halted: Option<Halt>,
+    /// What it and its children used too much of.
+    pub excess: Option<Excess>,
 }
 
 /// A started process. Its group is killed when this is dropped.
@@ -72,6 +83,7 @@ pub struct Ended {
 pub struct Process {
     child: Child,
     group: Pid,
+    limits: Limits,
 }
 
 impl Program {
@@ -90,14 +102,18 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        spawn::confine(&mut command, self.limits.resources()?);
+        let sandbox = self.confinement.as_ref().map(Confinement::prepare).transpose()?;
+        confine(&mut command, self.limits.resources()?, sandbox);
         let mut child = tokio::process::Command::from(command).spawn()?;
         let missing = || io::Error::other("the process was started without pipes");
         let group = Pid::from_raw(child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(missing)?);
         let (stdout, stderr) = (child.stdout.take().ok_or_else(missing)?, child.stderr.take().ok_or_else(missing)?);
         widen(&stdout);
         widen(&stderr);
-        Ok((Process { child, group }, stdout, stderr))
+        if let Err(error) = std::fs::write(format!("/proc/{group}/oom_score_adj"), FIRST_TO_DIE) {
+            tracing::debug!(%error, "the process may have ended already");
+        }
+        Ok((Process { child, group, limits: self.limits }, stdout, stderr))
     }
 }
 
@@ -105,12 +121,19 @@ impl Process {
     /// Waits for the end of the process, or ends it when there is reason to; then ends everything that it left running.
     pub async fn supervise(mut self, halts: &mut Halts) -> io::Result<Ended> {
         let ended = tokio::select! {
-            status = self.child.wait() => Ended { exit: exit(status?), halted: None },
-            halt = halts.next() => Ended { exit: self.stop().await?, halted: Some(halt) },
+            status = self.child.wait() => Ended { exit: exit(status?), halted: None, excess: None },
+            halt = halts.next() => Ended { exit: self.stop().await?, halted: Some(halt), excess: None },
+            excess = watch(self.limits) => Ended { exit: self.kill().await?, halted: None, excess: Some(excess?) },
         };
         self.signal(Signal::SIGKILL)?;
         descendants::end().await?;
         Ok(ended)
+    }
+
+    /// Ends everything at once: who uses too much gets no time to use more.
+    async fn kill(&mut self) -> io::Result<Exit> {
+        descendants::kill_all()?;
+        Ok(exit(self.child.wait().await?))
     }
 
     async fn stop(&mut self) -> io::Result<Exit> {

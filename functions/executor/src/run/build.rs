@@ -9,7 +9,7 @@ use futures::{TryStreamExt as _, pin_mut};
 
 use super::Executor;
 use crate::stop::{Failed, Stop, fault, outlast};
-use crate::venv::{HydrateError, Venv, hydrate};
+use crate::venv::{HydrateError, InUse, Venv, hydrate};
 
 const STAGE: &str = "build";
 
@@ -18,6 +18,8 @@ const STAGE: &str = "build";
 pub(super) struct Ready {
     pub(super) build: Build,
     pub(super) venv: Venv,
+    /// Keeps the environment here until the run has ended.
+    pub(super) in_use: InUse,
 }
 
 /// Finds or makes the build that the run's options name. What happens in a build that is under way goes into the run's log.
@@ -32,8 +34,9 @@ pub(super) async fn ready(executor: &Executor, run: &Run, log: &LogWriter) -> Re
     let mut rebuilt = false;
     loop {
         let build = make(executor, run, log, &config, &version, force, activate).await?;
+        let in_use = InUse::begin(&ade.settings, &build).map_err(fault("hydrate"))?;
         match hydrate(ade, &executor.base, &build).await {
-            Ok(venv) => return Ok(Ready { build, venv }),
+            Ok(venv) => return Ok(Ready { build, venv, in_use }),
             Err(HydrateError::Unusable(reason)) if !rebuilt => {
                 tracing::warn!(build_id = %build.build_id, reason, "building the version again");
                 (force, rebuilt) = (true, true);

@@ -7,6 +7,7 @@ use ade_core::eventlog::LogLevel;
 use ade_core::run::Run;
 
 use crate::process::{Limits, Program};
+use crate::sandbox::{Confinement, Reach, Sandbox};
 use crate::venv::Venv;
 
 /// Where one engine process reads and writes.
@@ -20,17 +21,32 @@ pub(crate) struct Places {
     pub(crate) logs: PathBuf,
 }
 
+/// How the engine is run: where it may write whatever it likes, what it may use, and what confines it.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell<'a> {
+    pub(crate) home: PathBuf,
+    pub(crate) limits: Limits,
+    pub(crate) sandbox: &'a Sandbox,
+}
+
 /// The engine of an environment: isolated (`-I`), and without writing bytecode (`-B`).
-pub(crate) fn engine(venv: &Venv, home: PathBuf, limits: Limits, arguments: &[&str]) -> Program {
+pub(crate) fn engine(venv: &Venv, cell: &Cell<'_>, arguments: &[&str]) -> Program {
     let arguments = ["-I", "-B", "-m", "ade_engine"].iter().chain(arguments).map(OsString::from).collect();
-    let mut program = Program { file: venv.python(), arguments, environment: Vec::new(), home, limits };
+    let reach = Reach { read: vec![venv.dir().to_owned()], write: vec![cell.home.clone()] };
+    let confinement = Some(cell.sandbox.confine(reach));
+    let mut program =
+        Program { file: venv.python(), arguments, environment: Vec::new(), home: cell.home.clone(), limits: cell.limits, confinement };
     program.arguments.extend(["--config-package".into(), venv.config().into(), "--log-format".into(), "ndjson".into()]);
     program
 }
 
 /// Processes one document.
-pub(super) fn process_file(run: &Run, venv: &Venv, places: &Places, home: PathBuf, limits: Limits) -> Program {
-    let mut program = engine(venv, home, limits, &["process", "file"]);
+pub(super) fn process_file(run: &Run, venv: &Venv, places: &Places, cell: &Cell<'_>) -> Program {
+    let mut program = engine(venv, cell, &["process", "file"]);
+    if let Some(Confinement { reach, .. }) = &mut program.confinement {
+        reach.read.push(places.input.clone());
+        reach.write.extend([places.output.clone(), places.logs.clone()]);
+    }
     let paths = [("--input", &places.input), ("--output-dir", &places.output), ("--logs-dir", &places.logs)];
     for (option, path) in paths {
         program.arguments.extend([option.into(), path.into()]);
@@ -49,8 +65,8 @@ pub(super) fn process_file(run: &Run, venv: &Venv, places: &Places, home: PathBu
 }
 
 /// Checks the config only.
-pub(super) fn validate(run: &Run, venv: &Venv, home: PathBuf, limits: Limits) -> Program {
-    with_options(engine(venv, home, limits, &["config", "validate"]), run)
+pub(super) fn validate(run: &Run, venv: &Venv, cell: &Cell<'_>) -> Program {
+    with_options(engine(venv, cell, &["config", "validate"]), run)
 }
 
 fn with_options(mut program: Program, run: &Run) -> Program {

@@ -35,14 +35,15 @@ use self::outputs::Output;
 use self::verdict::{Evidence, verdict};
 use crate::base::Base;
 use crate::halt::{Brake, Halt};
-use crate::logged::run_logged;
+use crate::logged::{Finished, run_logged};
 use crate::owner::own;
 use crate::process::{Exit, Limits, Program};
 use crate::pump::{Pump, Quota, Seen};
+use crate::sandbox::Sandbox;
 use crate::scratch::Scratch;
 use crate::stop::{Failed, Stop, fault, outlast, unless_halted};
 
-pub(crate) use engine::engine;
+pub(crate) use engine::{Cell, engine};
 
 /// Executes runs.
 pub struct Executor {
@@ -50,6 +51,8 @@ pub struct Executor {
     pub ade: Ade,
     /// The base environment of this machine.
     pub base: Base,
+    /// What confines the engine.
+    pub sandbox: Sandbox,
     /// How builders are started.
     pub dispatcher: Arc<dyn Dispatcher>,
 }
@@ -60,7 +63,18 @@ impl Executor {
     pub async fn execute(&self, id: RunId, deadline: Instant, relay: mpsc::Sender<Bytes>) -> Result<Option<u64>, StoreError> {
         let default = self.ade.settings.run_timeout.duration();
         let timeout = |run: &Run| run.options.timeout_seconds.map_or(default, Duration::from_secs);
-        own(&self.ade, id, deadline, timeout, |lease, run, brake| Attempt::carry_out(self, lease, run, brake, relay)).await
+        let claim = self.ade.runs.claim(id);
+        let mut workspace = None;
+        let owned = own(&self.ade, claim, deadline, timeout, |lease, run, brake| {
+            workspace = Some(run.workspace_id);
+            Attempt::carry_out(self, lease, run, brake, relay)
+        })
+        .await;
+        // Its slot is free now, however the attempt ended.
+        if let Some(workspace) = workspace {
+            self.ade.runs.start_waiting(self.dispatcher.as_ref(), workspace).await;
+        }
+        owned
     }
 }
 
@@ -129,18 +143,19 @@ impl<'a> Attempt<'a> {
         let input = self.scratch.input();
         let preparing =
             async { tokio::try_join!(stage::stage(&executor.ade.objects, &run, &input), build::ready(executor, &run, &self.log)) };
-        let (inputs, Ready { build, venv }) = unless_halted(&mut self.brake.halts(), preparing).await?;
+        let (inputs, Ready { build, venv, in_use: _in_use }) = unless_halted(&mut self.brake.halts(), preparing).await?;
         let noting = async { Ok(executor.ade.runs.note_build(&self.lease, &build).await?) };
         unless_halted(&mut self.brake.halts(), noting).await?;
         self.log.append_about(Some(build.build_id), [EventBody::RunStarted { attempt: run.execution.attempt }]).await?;
 
-        let (home, limits) = (self.scratch.home(), Limits::from(&executor.ade.settings));
+        let limits = Limits::from(&executor.ade.settings);
+        let cell = Cell { home: self.scratch.home(), limits, sandbox: &executor.sandbox };
         if run.options.validate_only {
-            return self.validate(&engine::validate(&run, &venv, home, limits)).await;
+            return self.validate(&engine::validate(&run, &venv, &cell)).await;
         }
         for (document, input) in run.input_documents.iter().zip(inputs) {
             let places = self.places(document, input)?;
-            self.process(document, &engine::process_file(&run, &venv, &places, home.clone(), limits), &places).await?;
+            self.process(document, &engine::process_file(&run, &venv, &places, &cell), &places).await?;
         }
         self.publish_outputs().await
     }
@@ -160,7 +175,7 @@ impl<'a> Attempt<'a> {
 
     /// Runs the engine on one document.
     async fn process(&mut self, document: &RunDocument, program: &Program, places: &Places) -> Result<(), Stop> {
-        let (exit, seen) = run_logged(program, &mut self.pump, &self.log, &self.brake).await?;
+        let Finished { exit, excess, seen } = run_logged(program, &mut self.pump, &self.log, &self.brake).await?;
         self.found.exit_code = match exit {
             Exit::Code(code) => Some(code),
             Exit::Signal(_) => None,
@@ -174,17 +189,17 @@ impl<'a> Attempt<'a> {
         let limit = self.executor.ade.settings.run_file_size_limit.0;
         let error = artifact.as_ref().and_then(|artifact| artifact.run.error.as_ref());
         let file_at_limit = outputs::any_as_large_as(&places.output, limit).map_err(fault("read_output"))?;
-        let failed = verdict(&Evidence { exit, seen: &seen, error, file_at_limit });
+        let failed = verdict(&Evidence { exit, excess, seen: &seen, error, file_at_limit });
         self.found.parts.extend(artifact);
         failed.map_or(Ok(()), |failed| Err(failed.into()))
     }
 
     /// Only checks the config.
     async fn validate(&mut self, program: &Program) -> Result<(), Stop> {
-        let (exit, seen) = run_logged(program, &mut self.pump, &self.log, &self.brake).await?;
+        let Finished { exit, excess, seen } = run_logged(program, &mut self.pump, &self.log, &self.brake).await?;
         let checked = Checked::of(&seen);
         self.found.config_issues = checked.issues;
-        let Some(failed) = verdict(&Evidence { exit, seen: &seen, error: None, file_at_limit: false }) else {
+        let Some(failed) = verdict(&Evidence { exit, excess, seen: &seen, error: None, file_at_limit: false }) else {
             self.found.exit_code = Some(0);
             return Ok(());
         };

@@ -4,7 +4,7 @@ use ade_core::eventlog::FailureCode;
 use nix::sys::signal::Signal;
 
 use super::artifact::EngineError;
-use crate::process::Exit;
+use crate::process::{Excess, Exit};
 use crate::pump::Seen;
 use crate::stop::Failed;
 
@@ -12,6 +12,8 @@ use crate::stop::Failed;
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
     pub(super) exit: Exit,
+    /// What it was ended for.
+    pub(super) excess: Option<Excess>,
     pub(super) seen: &'a Seen,
     /// The failure that its artifact names.
     pub(super) error: Option<&'a EngineError>,
@@ -23,6 +25,20 @@ const STAGE: &str = "engine";
 
 /// `None` when it succeeded.
 pub(super) fn verdict(evidence: &Evidence<'_>) -> Option<Failed> {
+    match evidence.excess {
+        Some(Excess::Memory) => return Some(Failed::new(FailureCode::OutOfMemory, STAGE, "the engine used more memory than a run may")),
+        Some(Excess::Processes) => {
+            return Some(Failed::new(
+                FailureCode::ProcessLimitExceeded,
+                STAGE,
+                "the engine started more processes and threads than a run may",
+            ));
+        }
+        Some(Excess::Cpu) => {
+            return Some(Failed::new(FailureCode::CpuLimitExceeded, STAGE, "the engine used more CPU time than a run may"));
+        }
+        None => {}
+    }
     let exit_code = match evidence.exit {
         Exit::Code(0) => return None,
         Exit::Code(code) => Some(code),
@@ -45,21 +61,25 @@ fn named(error: &EngineError, evidence: &Evidence<'_>) -> FailureCode {
 }
 
 fn unnamed(evidence: &Evidence<'_>) -> FailureCode {
-    if evidence.file_at_limit {
-        return FailureCode::LimitExceeded;
-    }
-    evidence.seen.tail.iter().rev().find_map(|line| limit_in(line)).unwrap_or(FailureCode::EngineError)
+    unexplained(evidence).unwrap_or(FailureCode::EngineError)
+}
+
+/// The limit that explains an end for which the engine gives no reason.
+fn unexplained(evidence: &Evidence<'_>) -> Option<FailureCode> {
+    let written = evidence.file_at_limit.then_some(FailureCode::FileSizeLimitExceeded);
+    written.or_else(|| evidence.seen.tail.iter().rev().find_map(|line| limit_in(line)))
 }
 
 fn signaled(signal: i32, evidence: &Evidence<'_>) -> (FailureCode, &'static str, String) {
-    let limit = |what: &str| (FailureCode::LimitExceeded, STAGE, format!("the engine used more {what} than a run may"));
+    let limit = |code, what: &str| (code, STAGE, format!("the engine used more {what} than a run may"));
+    let killed = || unexplained(evidence).unwrap_or(FailureCode::EngineKilled);
     match Signal::try_from(signal) {
-        Ok(Signal::SIGXCPU) => limit("CPU time"),
-        Ok(Signal::SIGXFSZ) => limit("room for one file"),
+        Ok(Signal::SIGXCPU) => limit(FailureCode::CpuLimitExceeded, "CPU time"),
+        Ok(Signal::SIGXFSZ) => limit(FailureCode::FileSizeLimitExceeded, "room for one file"),
         // Nobody but the kernel kills an engine that was not told to stop: memory had run out.
         Ok(Signal::SIGKILL) => (FailureCode::OutOfMemory, STAGE, "the engine was killed because memory had run out".to_owned()),
-        Ok(signal) => (unnamed(evidence), STAGE, said(format!("the engine was ended by {signal}"), evidence.seen)),
-        Err(_) => (unnamed(evidence), STAGE, said(format!("the engine was ended by signal {signal}"), evidence.seen)),
+        Ok(signal) => (killed(), STAGE, said(format!("the engine was ended by {signal}"), evidence.seen)),
+        Err(_) => (killed(), STAGE, said(format!("the engine was ended by signal {signal}"), evidence.seen)),
     }
 }
 
@@ -69,8 +89,13 @@ fn limit_in(message: &str) -> Option<FailureCode> {
     if any(&["MemoryError", "memory allocation of", "Cannot allocate memory"]) {
         return Some(FailureCode::OutOfMemory);
     }
-    any(&["File too large", "Too many open files", "can't start new thread", "Resource temporarily unavailable"])
-        .then_some(FailureCode::LimitExceeded)
+    if any(&["File too large"]) {
+        return Some(FailureCode::FileSizeLimitExceeded);
+    }
+    if any(&["can't start new thread", "Resource temporarily unavailable"]) {
+        return Some(FailureCode::ProcessLimitExceeded);
+    }
+    any(&["Too many open files"]).then_some(FailureCode::LimitExceeded)
 }
 
 fn said(what: String, seen: &Seen) -> String {
@@ -87,30 +112,34 @@ mod tests {
     fn judge(exit: Exit, error: Option<(&str, &str)>, tail: &[&str], file_at_limit: bool) -> Option<(FailureCode, String)> {
         let error = error.map(|(code, message)| EngineError { code: code.into(), stage: "s".into(), message: message.into() });
         let seen = Seen { tail: tail.iter().map(|line| (*line).to_owned()).collect(), ..Seen::default() };
-        let failed = verdict(&Evidence { exit, seen: &seen, error: error.as_ref(), file_at_limit })?;
+        let failed = verdict(&Evidence { exit, excess: None, seen: &seen, error: error.as_ref(), file_at_limit })?;
         Some((failed.failure.code, failed.message))
     }
 
     #[test]
     fn each_end_has_its_code() {
-        use FailureCode::{ConfigError, EngineError, InputError, LimitExceeded, OutOfMemory};
+        use FailureCode::{
+            ConfigError, CpuLimitExceeded, EngineError, EngineKilled, FileSizeLimitExceeded, InputError, LimitExceeded, OutOfMemory,
+            ProcessLimitExceeded,
+        };
         assert_eq!(judge(Exit::Code(0), None, &["noise"], false), None);
         let cases = [
             (Exit::Code(1), Some(("input_error", "encrypted")), vec![], false, InputError),
             (Exit::Code(1), Some(("config_error", "x")), vec![], false, ConfigError),
             (Exit::Code(1), Some(("hook_error", "x")), vec![], false, ConfigError),
             (Exit::Code(1), Some(("unknown_error", "MemoryError: ")), vec![], false, OutOfMemory),
-            (Exit::Code(1), Some(("unknown_error", "[Errno 27] File too large")), vec![], false, LimitExceeded),
+            (Exit::Code(1), Some(("unknown_error", "[Errno 27] File too large")), vec![], false, FileSizeLimitExceeded),
             (Exit::Code(1), Some(("unknown_error", "division by zero")), vec![], false, EngineError),
-            (Exit::Code(1), Some(("unknown_error", "could not save")), vec![], true, LimitExceeded),
+            (Exit::Code(1), Some(("unknown_error", "could not save")), vec![], true, FileSizeLimitExceeded),
             (Exit::Code(3), None, vec!["Traceback", "boom"], false, EngineError),
-            (Exit::Code(1), None, vec!["RuntimeError: can't start new thread"], false, LimitExceeded),
+            (Exit::Code(1), None, vec!["RuntimeError: can't start new thread"], false, ProcessLimitExceeded),
+            (Exit::Code(1), None, vec!["OSError: [Errno 24] Too many open files"], false, LimitExceeded),
             (Exit::Signal(9), None, vec![], false, OutOfMemory),
-            (Exit::Signal(24), None, vec![], false, LimitExceeded),
-            (Exit::Signal(25), None, vec![], false, LimitExceeded),
+            (Exit::Signal(24), None, vec![], false, CpuLimitExceeded),
+            (Exit::Signal(25), None, vec![], false, FileSizeLimitExceeded),
             (Exit::Signal(6), None, vec!["memory allocation of 99 bytes failed"], false, OutOfMemory),
-            (Exit::Signal(11), None, vec![], false, EngineError),
-            (Exit::Signal(64), None, vec![], false, EngineError),
+            (Exit::Signal(11), None, vec![], false, EngineKilled),
+            (Exit::Signal(64), None, vec![], false, EngineKilled),
         ];
         for (exit, error, tail, file, code) in cases {
             let found = judge(exit, error, &tail, file);

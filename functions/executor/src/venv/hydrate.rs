@@ -9,7 +9,7 @@ use ade_core::layout;
 use ade_core::store::StoreError;
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::{Venv, unpack};
+use super::{Venv, trim, unpack};
 use crate::base::Base;
 use crate::hashing::{Description, describe};
 use crate::stop::outlast;
@@ -52,6 +52,8 @@ pub async fn hydrate(ade: &Ade, base: &Base, build: &Build) -> Result<Venv, Hydr
     }
     made?;
     making.move_to(&venv)?;
+    let (venvs_dir, budget) = (ade.settings.venvs_dir.clone(), ade.settings.venvs_size_limit.0);
+    spawn_blocking(move || trim(&venvs_dir, budget)).await??;
     Ok(venv)
 }
 

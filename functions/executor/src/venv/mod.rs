@@ -7,6 +7,7 @@
 //! Environments appear under their final name by a rename, so whatever stands there is whole.
 
 mod archive;
+mod cache;
 mod hydrate;
 
 use std::io;
@@ -20,6 +21,7 @@ use ulid::Ulid;
 use crate::base::Base;
 
 pub use archive::{pack, unpack};
+pub use cache::{InUse, trim};
 pub use hydrate::{HydrateError, hydrate};
 
 /// Facts about an environment that travel with it.

@@ -19,7 +19,7 @@ fn an_environment_comes_back_from_its_archive() {
         let first = stack.run("import ade_config; print(ade_config.__file__)").await;
         let build = stack.build(&first.run).await;
         assert_eq!(build.status, BuildStatus::Active);
-        assert_eq!(stack.keys(&format!("builds/{}/", build.build_id)).await.iter().filter(|key| !key.ends_with(".ndjson")).count(), 2);
+        assert_eq!(stack.keys(&format!("builds/{}/", build.build_id)).await.iter().filter(|key| !key.ends_with(".ndjson")).count(), 3);
         let venvs = stack.dir().join("venvs");
         let environment = venvs.join(build.workspace_id.to_string()).join(build.config_id.to_string()).join(build.build_id.to_string());
         let names = || std::fs::read_dir(&environment).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();

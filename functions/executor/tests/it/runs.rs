@@ -105,7 +105,7 @@ print("hello")
 fn each_failure_has_its_code_and_an_artifact() {
     let limits = [("ADE_RUN_FILE_SIZE_LIMIT", "1MiB"), ("ADE_RUN_MEMORY_LIMIT", "256MiB"), ("ADE_RUN_CPU_SECONDS", "1")];
     test_with(&limits, async |stack: Stack| {
-        use FailureCode::{EngineError, InputError, LimitExceeded, OutOfMemory};
+        use FailureCode::{CpuLimitExceeded, EngineError, EngineKilled, FileSizeLimitExceeded, InputError, OutOfMemory};
         let artifact = |code: &str| {
             format!(
                 r#"(logs / "artifact.json").write_text('{{"schema": "ade.artifact/v1", "run": {{"error": {{"code": "{code}", "stage": "read", "message": "no"}}}}}}'); sys.exit(1)"#
@@ -115,11 +115,11 @@ fn each_failure_has_its_code_and_an_artifact() {
             (artifact("input_error"), InputError, Some(1)),
             ("sys.exit(3)".to_owned(), EngineError, Some(3)),
             ("raise ValueError('boom')".to_owned(), EngineError, Some(1)),
-            ("os.kill(os.getpid(), 11)".to_owned(), EngineError, None),
+            ("os.kill(os.getpid(), 11)".to_owned(), EngineKilled, None),
             ("os.kill(os.getpid(), 9)".to_owned(), OutOfMemory, None),
             ("x = bytearray(1 << 30)".to_owned(), OutOfMemory, Some(1)),
-            ("while True: pass".to_owned(), LimitExceeded, None),
-            ("(output / 'big').write_bytes(b'x' * (2 << 20))".to_owned(), LimitExceeded, Some(1)),
+            ("while True: pass".to_owned(), CpuLimitExceeded, None),
+            ("(output / 'big').write_bytes(b'x' * (2 << 20))".to_owned(), FileSizeLimitExceeded, Some(1)),
         ];
         for (engine, expected, exit_code) in cases {
             let ended = stack.run(&engine).await;
@@ -141,24 +141,22 @@ fn each_failure_has_its_code_and_an_artifact() {
 #[test]
 fn the_engine_gets_a_clean_environment_and_nothing_it_starts_stays() {
     test(async |stack: Stack| {
-        let pids = stack.dir().join("pids");
-        let engine = format!(
-            r#"
+        let engine = r#"
 import json, signal, subprocess
 print(json.dumps(sorted(os.environ)))
 print(os.environ["ADE_RUN_METADATA"], os.getcwd() == os.environ["HOME"], os.getsid(0) == os.getpid(), sys.stdin.read() == "")
 stray = subprocess.Popen(["sleep", "600"], start_new_session=True)
 group = subprocess.Popen(["sleep", "600"])
 orphan = subprocess.Popen(["sh", "-c", "setsid sleep 600 & echo $!"], stdout=subprocess.PIPE, text=True)
-open({pids:?}, "w").write(f"{{stray.pid}} {{group.pid}} {{orphan.stdout.readline()}}")
-"#
-        );
+(output / "pids.txt").write_text(f"{stray.pid} {group.pid} {orphan.stdout.readline()}")
+"#;
         let options = RunOptions { metadata: [("team".to_owned(), "payroll".into())].into(), ..RunOptions::default() };
-        let ended = stack.run_with(&engine, options).await;
+        let ended = stack.run_with(engine, options).await;
         assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.outcome.error_message);
         let lines: Vec<&str> = log(&ended).into_iter().map(|(_, line)| line).collect();
         assert_eq!(lines, [r#"["ADE_RUN_METADATA", "HOME", "LANG", "PATH", "TMPDIR"]"#, r#"{"team":"payroll"} True True True"#]);
-        for pid in std::fs::read_to_string(pids).unwrap().split_whitespace() {
+        let pids = stack.output(&ended.run, "pids.txt").await;
+        for pid in pids.split_whitespace() {
             assert!(!std::path::Path::new("/proc").join(pid).exists(), "process {pid} is left");
         }
         stack.stop().await;
@@ -237,11 +235,12 @@ fn a_run_is_executed_once_however_often_it_is_dispatched() {
     test(async |stack: Stack| {
         let document = stack.document("in.csv", "print('once')").await;
         let id = stack.create(&stack.config, vec![document], RunOptions::default()).await;
-        let (first, second) = (stack.executor(), stack.executor());
+        let executors: Vec<_> = (0..5).map(|_| stack.executor()).collect();
         let far = Instant::now() + Duration::from_mins(1);
-        let (a, b) = tokio::join!(first.execute(id, far, mpsc::channel(100).0), second.execute(id, far, mpsc::channel(100).0));
-        assert_eq!([a.unwrap(), b.unwrap()].iter().flatten().count(), 1);
-        assert_eq!(first.execute(id, far, mpsc::channel(100).0).await.unwrap(), None);
+        let executions = executors.iter().map(|executor| executor.execute(id, far, mpsc::channel(100).0));
+        let finished = futures::future::try_join_all(executions).await.unwrap();
+        assert_eq!(finished.iter().flatten().count(), 1);
+        assert_eq!(executors[0].execute(id, far, mpsc::channel(100).0).await.unwrap(), None, "a late one finds nothing to do");
         let ended =
             Ended { run: stack.ade.runs.get(id).await.unwrap().unwrap(), events: events(&stack.ade, id).await, relayed: Vec::new() };
         assert_eq!(log(&ended).len(), 1);

@@ -21,6 +21,7 @@ use ade_core::settings::Settings;
 use ade_executor::base::Base;
 use ade_executor::build::Builder;
 use ade_executor::run::Executor;
+use ade_executor::sandbox::Sandbox;
 use ade_local::embedded::Embedded;
 use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
@@ -63,6 +64,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 pub(crate) struct Stack {
     pub(crate) ade: Ade,
     pub(crate) base: Base,
+    pub(crate) sandbox: Sandbox,
     pub(crate) config: Config,
     workspace: WorkspaceId,
     dir: TempDir,
@@ -154,12 +156,13 @@ impl Stack {
         };
         let s3 = aws(&embedded.s3_url).load().await;
         let dynamodb = aws(&embedded.dynamodb_url).load().await;
+        let sandbox = Sandbox::start(settings.sandbox, &base).unwrap();
         let ade = Ade::with_services(settings, &dynamodb, &s3);
         ade.tables.create_missing().await.unwrap();
         ade.objects.create_bucket().await.unwrap();
         let workspace = ade.workspaces.create("Test", None).await.unwrap().workspace_id;
         let config = config(&ade, workspace, &[("src/ade_config/__init__.py", "")]).await;
-        Self { ade, base, config, workspace, dir, embedded, _turn: turn }
+        Self { ade, base, sandbox, config, workspace, dir, embedded, _turn: turn }
     }
 
     /// Another config.
@@ -190,8 +193,9 @@ impl Stack {
     }
 
     pub(crate) fn executor(&self) -> Executor {
-        let builder = Builder { ade: self.ade.clone(), base: self.base.clone() };
-        Executor { ade: self.ade.clone(), base: self.base.clone(), dispatcher: Arc::new(InProcess(Arc::new(builder))) }
+        let (ade, base, sandbox) = (self.ade.clone(), self.base.clone(), self.sandbox.clone());
+        let builder = Builder { ade: ade.clone(), base: base.clone(), sandbox: sandbox.clone() };
+        Executor { ade, base, sandbox, dispatcher: Arc::new(InProcess(Arc::new(builder))) }
     }
 
     /// Runs an engine that executes `code`.
@@ -229,6 +233,12 @@ impl Stack {
     pub(crate) async fn artifact(&self, run: &Run) -> serde_json::Value {
         let key = self.ade.objects.key_of(run.outcome.artifact_uri.as_deref().unwrap()).unwrap();
         serde_json::from_slice(&self.ade.objects.read(key).await.unwrap().unwrap()).unwrap()
+    }
+
+    /// An output of a run.
+    pub(crate) async fn output(&self, run: &Run, path: &str) -> String {
+        let prefix = self.ade.objects.key_of(run.outcome.output_uri.as_deref().unwrap()).unwrap();
+        String::from_utf8(self.ade.objects.read(&format!("{prefix}{path}")).await.unwrap().unwrap().to_vec()).unwrap()
     }
 
     pub(crate) async fn build(&self, run: &Run) -> Build {

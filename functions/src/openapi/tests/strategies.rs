@@ -65,14 +65,18 @@ fn json() -> impl Strategy<Value = Value> {
 }
 
 fn failure() -> impl Strategy<Value = Failure> {
-    const CODES: [FailureCode; 11] = [
+    const CODES: [FailureCode; 15] = [
         FailureCode::BuildFailed,
         FailureCode::EngineError,
         FailureCode::ConfigError,
         FailureCode::InputError,
         FailureCode::Timeout,
         FailureCode::OutOfMemory,
+        FailureCode::CpuLimitExceeded,
+        FailureCode::FileSizeLimitExceeded,
+        FailureCode::ProcessLimitExceeded,
         FailureCode::LimitExceeded,
+        FailureCode::EngineKilled,
         FailureCode::ExecutorLost,
         FailureCode::CanceledByUser,
         FailureCode::SafeMode,

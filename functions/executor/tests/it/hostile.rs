@@ -1,0 +1,155 @@
+//! Engines that mean harm: each is contained, and reported as what it is.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use ade_core::eventlog::{EventBody, FailureCode};
+use ade_core::run::{RunOptions, RunStatus};
+use nix::unistd::geteuid;
+
+use crate::stack::{Ended, Stack, test, test_with};
+
+/// `refused(errno name, …)` runs something that must fail so; anything else fails the run.
+const TOOLS: &str = r#"
+import ctypes, errno, mmap, signal, socket, subprocess, time
+libc = ctypes.CDLL(None, use_errno=True)
+NUMBERS = {
+    "x86_64": dict(ptrace=101, process_vm_readv=310, unshare=272, bpf=321, keyctl=250, mount=165, io_uring_setup=425, clone3=435),
+    "aarch64": dict(ptrace=117, process_vm_readv=270, unshare=97, bpf=280, keyctl=219, mount=40, io_uring_setup=425, clone3=435),
+}[os.uname().machine]
+
+def refused(what, action, *names):
+    try:
+        action()
+    except OSError as error:
+        assert errno.errorcode[error.errno] in names, (what, error)
+        return
+    raise AssertionError(f"{what} was possible")
+
+def call(name, *arguments):
+    if libc.syscall(NUMBERS[name], *arguments) == -1:
+        raise OSError(ctypes.get_errno(), "refused")
+"#;
+
+fn engine(code: &str) -> String {
+    format!("{TOOLS}\n{code}")
+}
+
+fn succeeded(ended: &Ended) {
+    assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.outcome.error_message);
+}
+
+#[test]
+fn nothing_of_the_machine_is_within_reach() {
+    test(async |stack: Stack| {
+        assert!(stack.sandbox.layers().missing().is_empty(), "this kernel lacks {:?}", stack.sandbox.layers().missing());
+        let neighbour = stack.dir().join("runs/run_another/1/input");
+        std::fs::create_dir_all(&neighbour).unwrap();
+        std::fs::write(neighbour.join("secret.csv"), "secret").unwrap();
+        let outside = stack.dir().join("outside");
+        let code = engine(&format!(
+            r#"
+parent = os.getppid()
+for name in ("environ", "mem", "maps", "fd", "cwd/x", "root/etc/passwd"):
+    refused(name, lambda: open(f"/proc/{{parent}}/{{name}}", "rb").read(1), "EACCES", "EPERM", "EISDIR")
+assert not [name for name in os.environ if name.startswith("AWS_") or name.startswith("ADE_") and name != "ADE_RUN_METADATA"]
+refused("signals", lambda: os.kill(parent, signal.SIGTERM), "EPERM")
+refused("ptrace", lambda: call("ptrace", 16, parent, 0, 0), "EPERM")
+refused("process_vm_readv", lambda: call("process_vm_readv", parent, 0, 0, 0, 0, 0), "EPERM")
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+    refused(f"family {{family}}", lambda: socket.socket(family, socket.SOCK_DGRAM), "EPERM")
+refused("the Runtime API", lambda: socket.create_connection(("127.0.0.1", 9001)), "EPERM")
+a, b = socket.socketpair()
+a.send(b"x")
+assert b.recv(1) == b"x"
+refused("io_uring", lambda: call("io_uring_setup", 8, 0), "ENOSYS")
+refused("clone3", lambda: call("clone3", 0, 0), "ENOSYS")
+refused("namespaces", lambda: call("unshare", 0x10000000), "EPERM")
+refused("bpf", lambda: call("bpf", 0, 0, 0), "EPERM")
+refused("keys", lambda: call("keyctl", 0, 0, 0), "EPERM")
+refused("mounts", lambda: call("mount", 0, 0, 0, 0, 0), "EPERM")
+status = dict(line.split(":\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\t" in line)
+assert all(int(status[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")) or os.geteuid() != 0, status
+assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), status
+refused("another run's documents", lambda: open({neighbour:?} + "/secret.csv").read(), "EACCES")
+refused("another run's directory", lambda: os.listdir({neighbour:?}), "EACCES")
+refused("files of the machine", lambda: os.listdir("/"), "EACCES")
+for place in ({outside:?}, "/tmp/ade-hostile", "/dev/shm/ade-hostile", sys.prefix + "/hostile", sys.prefix + "/config/hostile"):
+    refused(place, lambda: open(place, "w"), "EACCES", "ENOENT")
+refused("the environment", lambda: os.unlink(sys.prefix + "/pyvenv.cfg"), "EACCES")
+refused("the input", lambda: open(document, "w"), "EACCES")
+(output / "allowed.csv").write_text("1")
+"#
+        ));
+        let ended = stack.run(&code).await;
+        succeeded(&ended);
+        assert_eq!(ended.run.outcome.output_paths, ["allowed.csv"]);
+        assert!(!outside.exists());
+        std::fs::remove_dir_all(stack.dir().join("runs/run_another")).unwrap();
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn who_takes_too_much_is_stopped_for_it() {
+    let limits =
+        [("ADE_RUN_MEMORY_LIMIT", "300MiB"), ("ADE_RUN_PROCESSES", "40"), ("ADE_RUN_CPU_SECONDS", "3"), ("ADE_LOG_BYTES_LIMIT", "1MiB")];
+    test_with(&limits, async |stack: Stack| {
+        use FailureCode::{CpuLimitExceeded, FileSizeLimitExceeded, OutOfMemory, ProcessLimitExceeded, Timeout};
+        let cases = [
+            ("while True: os.fork()", ProcessLimitExceeded),
+            (
+                "children = [subprocess.Popen(['sleep', '60'], start_new_session=True) for _ in range(60)]\ntime.sleep(60)",
+                ProcessLimitExceeded,
+            ),
+            ("hoard = [bytearray(1 << 20) for _ in range(400)]", OutOfMemory),
+            // None of them alone, but all together.
+            ("[os.fork() for _ in range(2)]\nhoard = bytearray(os.urandom(1 << 20) * 150)\ntime.sleep(60)", OutOfMemory),
+            ("shared = mmap.mmap(-1, 600 << 20)\nfor at in range(0, 600 << 20, 4096): shared[at] = 1\ntime.sleep(60)", OutOfMemory),
+            ("with open(output / 'sparse', 'wb') as file: file.seek(100 << 30); file.write(b'x')", FileSizeLimitExceeded),
+            ("signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", CpuLimitExceeded),
+            ("while True: print('x' * 1000)", Timeout),
+            ("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)", Timeout),
+        ];
+        for (code, expected) in cases {
+            // Processor time is only used up by what does not end before.
+            let timeout_seconds = Some(if expected == Timeout { 2 } else { 60 });
+            let ended = stack.run_with(&engine(code), RunOptions { timeout_seconds, ..RunOptions::default() }).await;
+            let outcome = &ended.run.outcome;
+            let found = outcome.failure.as_ref().map(|failure| failure.code);
+            assert_eq!((ended.run.status, found), (RunStatus::Failed, Some(expected)), "{code}: {:?}", outcome.error_message);
+            assert!(matches!(ended.events.last().unwrap().body, EventBody::RunCompleted { .. }), "{code}");
+            assert_eq!(stack.artifact(&ended.run).await["run"]["status"], "failed");
+        }
+        let next = stack.run("print('well')").await;
+        succeeded(&next);
+        stack.stop().await;
+    });
+}
+
+/// Root and everybody else are confined by different means, so these tests are run as both where that is possible.
+#[test]
+fn an_ordinary_user_contains_them_as_well() {
+    if !geteuid().is_root() {
+        return;
+    }
+    // In its turn: what others end is everything below this process.
+    test(async |stack: Stack| {
+        // Where this program is built others may not be able to read.
+        let place = tempfile::tempdir_in("/tmp").unwrap();
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let program = place.path().join("it");
+        std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let tests = ["hostile::nothing_of_the_machine_is_within_reach", "hostile::who_takes_too_much_is_stopped_for_it"];
+        let mut command = Command::new(program);
+        command.args(tests).args(["--exact", "--test-threads=1"]).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        let output = command.env("TMPDIR", "/tmp").current_dir("/").uid(NOBODY).gid(NOBODY).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("2 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        stack.stop().await;
+    });
+}
+
+const NOBODY: u32 = 65534;
