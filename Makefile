@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up console build base tools test lint fmt openapi docs bench bench-engine clean
+.PHONY: help demo up console build base tools test lint fmt openapi docs bench bench-engine soak clean
 
 # `make demo PROFILE=release` and so on: slower to build, faster to run.
 PROFILE ?= dev
@@ -53,6 +53,10 @@ openapi: ## Write docs/openapi.json from the handlers, and infra's generated fil
 
 docs: ## Write docs/settings.md from the declarations
 	@UPDATE=1 cargo test --locked --workspace --lib settings
+
+soak: build base ## Kill, starve and interrupt ADE for many minutes
+	@local/dev/step "Soaking" env ADE_TEST_RUNS=200 ADE_TEST_FAULT_SECONDS=60 ADE_TEST_CASES=500 \
+		cargo test --locked --workspace --lib --test it -- --nocapture recovery:: faults:: model::
 
 bench: base ## Measure a release build through its front door
 	@local/dev/step "Building a release" cargo build --locked --release --workspace --bins --bench stack

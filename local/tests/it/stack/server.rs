@@ -31,6 +31,7 @@ pub(super) struct Stack {
     pub(super) workspace: String,
     local: LocalFile,
     process: Option<Child>,
+    arguments: Vec<String>,
     environment: Vec<(String, String)>,
     directory: tempfile::TempDir,
 }
@@ -42,11 +43,21 @@ impl Stack {
 
     /// Starts with more settings.
     pub(super) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_up(&[], settings).await
+    }
+
+    /// Starts with storage at an endpoint.
+    pub(super) async fn start_at(endpoint: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_up(&["--aws-endpoint-url", endpoint], settings).await
+    }
+
+    async fn start_up(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let environment: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (process, local) = spawn(&data_dir(&directory), &environment).await;
+        let (process, local) = spawn(&data_dir(&directory), &arguments, &environment).await;
         let api = Api::new(&local.url, Some(&local.api_key), Arc::new(Contract::read()));
-        Self { api, workspace: local.workspace_id.to_string(), local, process: Some(process), environment, directory }
+        Self { api, workspace: local.workspace_id.to_string(), local, process: Some(process), arguments, environment, directory }
     }
 
     /// Starts with the engine of `fixtures/engine`, whose output is chosen by [`Stack::engine_run`].
@@ -63,7 +74,7 @@ impl Stack {
 
     /// Starts again on the same data after [`Stack::kill`].
     pub(super) async fn restart(&mut self) {
-        let (process, local) = spawn(&data_dir(&self.directory), &self.environment).await;
+        let (process, local) = spawn(&data_dir(&self.directory), &self.arguments, &self.environment).await;
         assert_eq!((&local.api_key, local.workspace_id), (&self.local.api_key, self.local.workspace_id), "state survives");
         self.api = Api::new(&local.url, Some(&local.api_key), Arc::new(Contract::read()));
         (self.process, self.local) = (Some(process), local);
@@ -91,7 +102,7 @@ impl Stack {
         data_dir(&self.directory)
     }
 
-    fn pid(&self) -> i32 {
+    pub(super) fn pid(&self) -> i32 {
         i32::try_from(self.local.pid).unwrap()
     }
 
@@ -281,9 +292,9 @@ pub(super) fn ade(arguments: &[&str]) -> Command {
     command
 }
 
-async fn spawn(data_dir: &Path, environment: &[(String, String)]) -> (Child, LocalFile) {
+async fn spawn(data_dir: &Path, arguments: &[String], environment: &[(String, String)]) -> (Child, LocalFile) {
     let mut command = ade(&["up", "--port", "0", "--data-dir"]);
-    command.arg(data_dir).envs(environment.iter().map(|(name, value)| (name, value)));
+    command.arg(data_dir).args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
     std::fs::create_dir_all(data_dir).unwrap();
     let output = std::fs::File::create(data_dir.with_extension("out")).unwrap();
     command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
