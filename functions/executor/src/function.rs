@@ -56,7 +56,8 @@ pub async fn executor() -> anyhow::Result<()> {
     if let Err(error) = crate::venv::trim(&ade.settings.venvs_dir, ade.settings.venvs_size_limit.0) {
         tracing::warn!(%error, "environments that are not needed were not removed");
     }
-    tell(&ade, sandbox.layers()).await;
+    // Work does not wait for it.
+    tokio::spawn(tell(ade.objects.clone(), sandbox.layers()));
     let dispatcher = Arc::new(LambdaDispatcher::connect(&ade.settings).await);
     let (turn, executor) = (Turn::default(), Arc::new(Executor { ade: ade.clone(), base, sandbox, dispatcher }));
     serve(move |event: LambdaEvent<ExecuteRun>| {
@@ -107,10 +108,10 @@ async fn start() -> anyhow::Result<(Ade, Base, Sandbox)> {
 }
 
 /// Tells health checks what confines user code here.
-async fn tell(ade: &Ade, layers: Layers) {
+async fn tell(objects: Objects, layers: Layers) {
     let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
     let confinement = Confinement { started: Timestamp::now(), in_force: names(layers.in_force()), missing: names(layers.missing()) };
-    if let Err(error) = confinement.publish(&ade.objects).await {
+    if let Err(error) = confinement.publish(&objects).await {
         tracing::warn!(%error, "health checks will not know what confines user code");
     }
 }
