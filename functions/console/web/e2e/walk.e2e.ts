@@ -65,17 +65,6 @@ test("it is run, and the run is watched live", async () => {
   await page.getByText(/^Run succeeded/).waitFor();
 });
 
-test.skipIf(lacks("preview-run-output"))("the output is previewed, and an issue leads to its cell", async () => {
-  const { page } = window;
-  await page.getByRole("tab", { name: "Output" }).click();
-  const grid = page.getByRole("grid");
-  await grid.getByText("ines.calloway@example.com").waitFor();
-  await page.getByRole("tab", { name: "Issues" }).click();
-  await page.getByText("not an email address").waitFor();
-  await page.getByRole("link", { name: /^Members!/ }).first().click();
-  await grid.getByText("not given").waitFor();
-});
-
 test("the mapping says why", async () => {
   const { page } = window;
   await page.getByRole("tab", { name: "Mapping" }).click();

@@ -59,10 +59,9 @@ const workspaceIndex = createRoute({
 export const documentsRoute = createRoute({
   getParentRoute: () => workspaceRoute,
   path: "/documents",
-  validateSearch: (search: Record<string, unknown>): { q?: string; status?: string; open?: string } => ({
+  validateSearch: (search: Record<string, unknown>): { q?: string; status?: string } => ({
     ...(typeof search["q"] === "string" && search["q"] ? { q: search["q"] } : {}),
     ...(search["status"] === "pending" || search["status"] === "ready" || search["status"] === "failed" ? { status: search["status"] } : {}),
-    ...(typeof search["open"] === "string" ? { open: search["open"] } : {}),
   }),
   component: lazyRouteComponent(() => import("@/screens/documents/documents"), "DocumentsScreen"),
 });
@@ -80,9 +79,9 @@ export type RunTab = (typeof RUN_TABS)[number];
 export const runRoute = createRoute({
   getParentRoute: () => workspaceRoute,
   path: "/runs/$run",
-  validateSearch: (search: Record<string, unknown>): { tab?: RunTab; cell?: string } => {
+  validateSearch: (search: Record<string, unknown>): { tab?: RunTab } => {
     const tab = RUN_TABS.find((known) => known === search["tab"]);
-    return { ...(tab ? { tab } : {}), ...(typeof search["cell"] === "string" ? { cell: search["cell"] } : {}) };
+    return tab ? { tab } : {};
   },
   component: lazyRouteComponent(() => import("@/screens/run/run"), "RunScreen"),
 });

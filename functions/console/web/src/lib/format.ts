@@ -20,7 +20,8 @@ export function count(number: number, one: string, many = `${one}s`): string {
 export function duration(milliseconds: number): string {
   const ms = Math.max(0, milliseconds);
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 9_950 ? 1 : 0)} s`;
+  // Whole seconds are what records have; they don't claim more.
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 9_950 && ms % 1000 !== 0 ? 1 : 0)} s`;
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1000)} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;

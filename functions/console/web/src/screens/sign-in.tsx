@@ -41,7 +41,7 @@ export function SignInScreen() {
       <div className="w-full max-w-sm">
         <img src="./icon.svg" alt="" className="mb-5 size-11" />
         <h1 className="text-2xl font-semibold tracking-tight">Sign in to ADE</h1>
-        <p className="mt-1 text-soft">Messy spreadsheets in, clean and auditable workbooks out.</p>
+        <p className="mt-1 text-soft">Messy spreadsheets in, clean workbooks out.</p>
         <form onSubmit={(event) => void submit(event)} className="mt-6 flex flex-col gap-4 rounded-xl border border-line bg-surface p-5">
           <Field label="API key" note="Stays in this browser and is sent to this ADE only.">
             {(ids) => <Input {...ids} type="password" autoComplete="current-password" autoFocus required value={key} onChange={(event) => setKey(event.target.value)} placeholder="ade_…" className="h-9 font-mono" />}

@@ -1,7 +1,6 @@
-import { Link, useParams } from "@tanstack/react-router";
 import { CircleCheck } from "lucide-react";
 import { useMemo, useState } from "react";
-import type { Artifact, Run } from "@/api/queries";
+import type { Artifact } from "@/api/queries";
 import { count, words } from "@/lib/format";
 import { Select } from "@/ui/form";
 import { Empty } from "@/ui/states";
@@ -11,8 +10,7 @@ import { Card, Table, Td, Th, Tr } from "@/ui/table";
 const SHOWN = 500;
 
 /** Cells that a validator found wrong: where they are in the source, where in the output. */
-export function Issues({ run, artifact }: { run: Run; artifact: Artifact }) {
-  const { workspace } = useParams({ from: "/w/$workspace/runs/$run" });
+export function Issues({ artifact }: { artifact: Artifact }) {
   const [field, setField] = useState("");
   const [sheet, setSheet] = useState("");
   const all = useMemo(() => artifact.tables.flatMap((table) => table.validation_issues.map((issue) => ({ ...issue, sheet: table.source_sheet }))), [artifact]);
@@ -59,15 +57,7 @@ export function Issues({ run, artifact }: { run: Run; artifact: Artifact }) {
             {chosen.slice(0, SHOWN).map((issue, index) => (
               <Tr key={index}>
                 <Td className="font-mono text-xs whitespace-nowrap">{issue.cell ?? "–"}</Td>
-                <Td className="whitespace-nowrap">
-                  {issue.output_cell ? (
-                    <Link to="/w/$workspace/runs/$run" params={{ workspace, run: run.id }} search={{ tab: "output", cell: issue.output_cell }} className="font-mono text-xs text-accent underline underline-offset-2">
-                      {issue.output_cell}
-                    </Link>
-                  ) : (
-                    "–"
-                  )}
-                </Td>
+                <Td className="font-mono text-xs whitespace-nowrap">{issue.output_cell ?? "–"}</Td>
                 <Td>{issue.field}</Td>
                 <Td className="max-w-56 truncate" title={issue.value ?? undefined}>{issue.value === null ? <span className="text-faint">empty</span> : issue.value}</Td>
                 <Td>

@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Download as DownloadIcon, FileSpreadsheet } from "lucide-react";
-import { type Artifact, type Run, isLive, outputDownload, outputsQuery, save } from "@/api/queries";
+import { type Run, isLive, outputDownload, outputsQuery, save } from "@/api/queries";
 import { bytes } from "@/lib/format";
 import { Button } from "@/ui/button";
 import { Empty, Failed, LoadingRows } from "@/ui/states";
@@ -8,7 +8,7 @@ import { Card } from "@/ui/table";
 import { failed } from "@/ui/toast";
 
 /** The files that a run produced. */
-export function Outputs({ run }: { run: Run; artifact: Artifact | undefined; cell: string | undefined }) {
+export function Outputs({ run }: { run: Run }) {
   const over = !isLive(run.status);
   const { data, error, isLoading, refetch } = useQuery({ ...outputsQuery(run.id), enabled: over });
   const download = useMutation({ mutationFn: (path: string) => outputDownload(run.id, path), onSuccess: save, onError: (refused) => failed(refused) });

@@ -57,7 +57,7 @@ function RunView({ run, workspace }: { run: Run; workspace: string }) {
       <Tabs
         label="Run"
         value={tab}
-        onChange={(next) => void navigate({ from: "/w/$workspace/runs/$run", search: (before) => ({ ...before, tab: next as RunTab, cell: undefined }), replace: true })}
+        onChange={(next) => void navigate({ from: "/w/$workspace/runs/$run", search: (before) => ({ ...before, tab: next as RunTab }), replace: true })}
         tabs={[
           { value: "log", label: "Log" },
           { value: "output", label: "Output" },
@@ -68,9 +68,9 @@ function RunView({ run, workspace }: { run: Run; workspace: string }) {
         {tab === "log" ? (
           <Terminal log={log} name={run.id} className="min-h-64 flex-1" />
         ) : tab === "output" ? (
-          <Outputs run={run} artifact={artifact.data} cell={search.cell} />
+          <Outputs run={run} />
         ) : tab === "issues" ? (
-          <WithArtifact run={run} query={artifact}>{(data) => <Issues run={run} artifact={data} />}</WithArtifact>
+          <WithArtifact run={run} query={artifact}>{(data) => <Issues artifact={data} />}</WithArtifact>
         ) : (
           <WithArtifact run={run} query={artifact}>{(data) => <Mapping artifact={data} />}</WithArtifact>
         )}
