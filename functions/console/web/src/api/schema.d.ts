@@ -1148,7 +1148,7 @@ export interface components {
          * @description Why a run or build did not succeed, for programs.
          * @enum {string}
          */
-        FailureCode: "build_failed" | "engine_error" | "config_error" | "input_error" | "timeout" | "out_of_memory" | "limit_exceeded" | "executor_lost" | "canceled_by_user" | "safe_mode" | "internal";
+        FailureCode: "build_failed" | "engine_error" | "config_error" | "input_error" | "timeout" | "out_of_memory" | "cpu_limit_exceeded" | "file_size_limit_exceeded" | "process_limit_exceeded" | "limit_exceeded" | "engine_killed" | "executor_lost" | "canceled_by_user" | "safe_mode" | "internal";
         /** @description A field of a request that can't be accepted. */
         FieldError: {
             /**
