@@ -21,7 +21,8 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::assets::Asset;
 
-fn main() -> ExitCode {
+/// Runs the function until Lambda ends the process.
+pub fn run() -> ExitCode {
     serve_open(console)
 }
 
