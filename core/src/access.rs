@@ -1,5 +1,7 @@
 //! Who is asking, and what they may do.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -87,6 +89,8 @@ impl Permission {
 pub enum PrincipalKind {
     /// An API key.
     ApiKey,
+    /// A person who signed in at the identity provider.
+    User,
 }
 
 /// Who submitted a record, as it is stored and shown.
@@ -95,7 +99,7 @@ pub struct Submitter {
     /// What kind of principal it was.
     #[serde(rename = "type")]
     pub kind: PrincipalKind,
-    /// Its id: for an API key, the key's id.
+    /// Its id: for an API key, the key's id; for a person, the subject of the identity provider.
     pub id: String,
     /// Its name for people.
     pub name: String,
@@ -107,9 +111,16 @@ pub struct Principal {
     /// Who it is.
     pub submitter: Submitter,
     /// What it may do.
-    pub role: Role,
-    /// The workspace it belongs to; `None` for system admins.
-    pub workspace: Option<WorkspaceId>,
+    pub access: Access,
+}
+
+/// What a principal may do where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Everything everywhere: a system admin's.
+    System,
+    /// What its role allows in each of these workspaces.
+    Workspaces(BTreeMap<WorkspaceId, Role>),
 }
 
 /// Why access was refused.
@@ -119,26 +130,26 @@ pub enum Denied {
     #[error("not found")]
     NotFound,
     /// The caller is known but lacks the permission.
-    #[error("this key's role lacks the permission {}", .0.name())]
+    #[error("the role lacks the permission {}", .0.name())]
     Forbidden(Permission),
 }
 
 impl Principal {
     /// Checks a permission on something that belongs to `workspace`. Another workspace's things do not exist for the caller.
     pub fn require(&self, permission: Permission, workspace: WorkspaceId) -> Result<(), Denied> {
-        if self.role != Role::SystemAdmin && self.workspace != Some(workspace) {
-            return Err(Denied::NotFound);
-        }
-        self.require_role(permission)
+        let role = match &self.access {
+            Access::System => Role::SystemAdmin,
+            Access::Workspaces(roles) => *roles.get(&workspace).ok_or(Denied::NotFound)?,
+        };
+        if role >= permission.least_role() { Ok(()) } else { Err(Denied::Forbidden(permission)) }
     }
 
     /// Checks a permission that is about the whole system.
     pub fn require_system(&self, permission: Permission) -> Result<(), Denied> {
-        self.require_role(permission)
-    }
-
-    fn require_role(&self, permission: Permission) -> Result<(), Denied> {
-        if self.role >= permission.least_role() { Ok(()) } else { Err(Denied::Forbidden(permission)) }
+        match self.access {
+            Access::System => Ok(()),
+            Access::Workspaces(_) => Err(Denied::Forbidden(permission)),
+        }
     }
 }
 
@@ -146,21 +157,25 @@ impl Principal {
 mod tests {
     use super::*;
 
-    fn principal(role: Role, workspace: Option<WorkspaceId>) -> Principal {
+    fn principal(access: Access) -> Principal {
         let submitter = Submitter { kind: PrincipalKind::ApiKey, id: "key_x".into(), name: "x".into() };
-        Principal { submitter, role, workspace }
+        Principal { submitter, access }
     }
 
     #[test]
     fn roles_grow_and_workspaces_stay_apart() {
         let (mine, other) = (WorkspaceId::generate(), WorkspaceId::generate());
-        let operator = principal(Role::Operator, Some(mine));
+        let operator = principal(Access::Workspaces([(mine, Role::Operator)].into()));
         assert_eq!(operator.require(Permission::RunsManage, mine), Ok(()));
         assert_eq!(operator.require(Permission::RunsRead, mine), Ok(()));
         assert_eq!(operator.require(Permission::ConfigsManage, mine), Err(Denied::Forbidden(Permission::ConfigsManage)));
         assert_eq!(operator.require(Permission::RunsRead, other), Err(Denied::NotFound));
         assert_eq!(operator.require_system(Permission::SystemManage), Err(Denied::Forbidden(Permission::SystemManage)));
-        assert_eq!(principal(Role::SystemAdmin, None).require(Permission::KeysManage, other), Ok(()));
-        assert_eq!(principal(Role::Admin, None).require(Permission::RunsRead, mine), Err(Denied::NotFound));
+        assert_eq!(principal(Access::System).require(Permission::KeysManage, other), Ok(()));
+        assert_eq!(principal(Access::System).require_system(Permission::SystemManage), Ok(()));
+        let both = principal(Access::Workspaces([(mine, Role::Viewer), (other, Role::Admin)].into()));
+        assert_eq!(both.require(Permission::KeysManage, mine), Err(Denied::Forbidden(Permission::KeysManage)));
+        assert_eq!(both.require(Permission::KeysManage, other), Ok(()));
+        assert_eq!(principal(Access::Workspaces(BTreeMap::new())).require(Permission::RunsRead, mine), Err(Denied::NotFound));
     }
 }

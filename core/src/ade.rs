@@ -7,8 +7,10 @@ use aws_config::timeout::TimeoutConfig;
 use crate::build::Builds;
 use crate::config::Configs;
 use crate::document::Documents;
+use crate::idempotency::Idempotency;
 use crate::key::ApiKeys;
 use crate::run::Runs;
+use crate::safe_mode::SafeMode;
 use crate::settings::Settings;
 use crate::store::{Objects, Tables};
 use crate::workspace::Workspaces;
@@ -21,9 +23,6 @@ const TABLE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long the bucket may take to begin its answer; a large object has been sent by then. Streams that stall are the SDK's affair.
 const OBJECT_PATIENCE: Duration = Duration::from_mins(2);
-
-/// What people are told in safe mode when the operator did not say anything.
-const SAFE_MODE_DETAIL: &str = "ADE is in safe mode: new runs and builds are recorded but not executed.";
 
 /// Everything a function needs, wired once at start.
 #[derive(Debug, Clone)]
@@ -46,6 +45,10 @@ pub struct Ade {
     pub builds: Builds,
     /// Runs.
     pub runs: Runs,
+    /// Safe mode.
+    pub safe_mode: SafeMode,
+    /// Requests that carry a key.
+    pub idempotency: Idempotency,
 }
 
 impl Ade {
@@ -70,7 +73,11 @@ impl Ade {
             aws_sdk_s3::Client::from_conf(config.build())
         };
         let objects = Objects::new(s3(false), s3(true), settings.bucket.clone());
-        let safe_mode = settings.safe_mode.then(|| settings.safe_mode_detail.clone().unwrap_or_else(|| SAFE_MODE_DETAIL.to_owned()));
+        let safe_mode = if settings.safe_mode {
+            SafeMode::forced(tables.clone(), settings.safe_mode_detail.clone())
+        } else {
+            SafeMode::new(tables.clone())
+        };
         let configs = Configs::new(tables.clone(), objects.clone());
         // Another engine is another thing to build on.
         let base_digest = settings.base_digest.as_ref().map(|digest| match &settings.engine_spec {
@@ -82,7 +89,9 @@ impl Ade {
             keys: ApiKeys::new(tables.clone()),
             documents: Documents::new(tables.clone(), objects.clone()),
             builds: Builds::new(tables.clone(), configs.clone(), base_digest, safe_mode.clone()),
-            runs: Runs::new(tables.clone(), settings.workspace_runs, safe_mode),
+            runs: Runs::new(tables.clone(), settings.workspace_runs, safe_mode.clone()),
+            safe_mode,
+            idempotency: Idempotency::new(tables.clone()),
             configs,
             tables,
             objects,

@@ -13,6 +13,7 @@
 //! - [`reaper`]: looking after records that lost their owner or never found one. [`retry`]: outlasting faults that pass.
 //! - [`confinement`]: what confines user code on executors.
 //! - [`store`], [`layout`]: the handles, table definitions and object names everything else uses.
+//! - [`idempotency`]: doing what a request asks for once. [`safe_mode`]: recording work without executing it.
 //! - [`access`]: who is asking, and what they may do. [`settings`]: everything that can be configured, declared once.
 
 #![forbid(unsafe_code)]
@@ -25,12 +26,14 @@ pub mod dispatch;
 pub mod document;
 pub mod eventlog;
 pub mod id;
+pub mod idempotency;
 pub mod key;
 pub mod layout;
 pub mod lease;
 pub mod reaper;
 pub mod retry;
 pub mod run;
+pub mod safe_mode;
 pub mod settings;
 pub mod store;
 pub mod telemetry;

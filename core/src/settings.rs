@@ -172,6 +172,18 @@ impl Value for SandboxMode {
     }
 }
 
+/// Subjects of people, separated by commas.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subjects(pub Vec<String>);
+
+impl Value for Subjects {
+    const EXPECTED: &'static str = "subjects, separated by commas";
+    const KIND: &'static str = "subjects";
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self(text.split(',').map(str::trim).filter(|subject| !subject.is_empty()).map(str::to_owned).collect()))
+    }
+}
+
 macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $name:literal $field:ident: $ty:ty = $default:literal;)+) => {
         /// The settings of a function, the executor or the builder.
@@ -219,6 +231,14 @@ settings! {
     "ADE_S3_PUBLIC_ENDPOINT" s3_public_endpoint: Option<String> = "";
     /// Puts the bucket in the path of S3 URLs instead of the host name.
     "ADE_S3_PATH_STYLE" s3_path_style: bool = "false";
+    /// Issuer of the access tokens that people sign in with (`OpenID` Connect); no tokens are accepted when it is not set.
+    "ADE_OIDC_ISSUER" oidc_issuer: Option<String> = "";
+    /// Audience that access tokens must be for: their `aud`, or the `client_id` that Amazon Cognito writes instead.
+    "ADE_OIDC_AUDIENCE" oidc_audience: Option<String> = "";
+    /// Where the issuer's public keys are; `<issuer>/.well-known/jwks.json` when not set.
+    "ADE_OIDC_JWKS_URL" oidc_jwks_url: Option<String> = "";
+    /// Subjects (`sub` of their tokens) of the people who administer the system, separated by commas.
+    "ADE_OIDC_ADMINS" oidc_admins: Subjects = "";
     /// Digest of the base environment that builds are made on. Known to functions so that they can tell whether a build can be reused.
     "ADE_BASE_DIGEST" base_digest: Option<String> = "";
     /// Directory of the base environment: the engine and its dependencies, read-only.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::edge::page::checked_limit;
-use crate::edge::{Call, Framing, Problem, StreamAnswer, stream};
+use crate::edge::{Call, Checks, Framing, Problem, StreamAnswer, stream};
 
 /// Most lines of a page of log lines, and how many there are when the request does not say.
 const LINES: u32 = 1000;
@@ -65,7 +65,7 @@ pub fn follow<R: Executable>(call: &Call, id: R::Id, about: &'static str) -> Str
     let query: FollowQuery = call.request.query()?;
     let resumed = call.request.header("last-event-id").and_then(|id| id.trim().parse().ok());
     let framing = if call.request.accepts(Framing::ServerSent.media_type()) { Framing::ServerSent } else { Framing::Ndjson };
-    let options = Follow { after_id: query.after_id.or(resumed).unwrap_or(0), live: query.follow.unwrap_or(true) };
+    let options = Follow { after_id: event_id(query.after_id.or(resumed))?, live: query.follow.unwrap_or(true) };
     let source = LogSource::<R>::new(call.ade().tables.clone(), id);
     let lines = eventlog::follow(source, call.ade().objects.clone(), options);
     stream::events(lines, framing, call.request.deadline, (about, id.to_string()))
@@ -75,9 +75,17 @@ pub fn follow<R: Executable>(call: &Call, id: R::Id, about: &'static str) -> Str
 pub async fn page(call: &Call, head: &LogHead) -> Result<(Vec<LogEntry>, Option<u64>), Problem> {
     let query: LogsQuery = call.request.query()?;
     let limits = PageLimits { lines: checked_limit(query.limit, LINES, LINES)?, bytes: BYTES };
-    let after_id = query.after_id.unwrap_or(0);
+    let after_id = event_id(query.after_id)?;
     let LogPage { events, next_after_id } = eventlog::page(&call.ade().objects, head, after_id, query.stream, limits).await?;
     Ok((events.into_iter().filter_map(entry).collect(), next_after_id))
+}
+
+/// An id that an event may have; 0, before the first, when the request does not say.
+fn event_id(id: Option<u64>) -> Result<u64, Problem> {
+    let id = id.unwrap_or(0);
+    let message = format!("must be at most {}", i64::MAX);
+    Checks::new().that(i64::try_from(id).is_ok(), "after_id", "out_of_range", message).finish()?;
+    Ok(id)
 }
 
 fn entry(event: Event) -> Option<LogEntry> {

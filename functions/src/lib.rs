@@ -14,6 +14,7 @@ pub mod edge;
 pub mod events;
 pub mod keys;
 mod live;
+pub mod members;
 pub mod openapi;
 pub mod reaper;
 pub mod runs;

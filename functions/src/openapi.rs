@@ -3,16 +3,22 @@
 //! `docs/openapi.json` is this document, written by `make openapi`; a test fails when it is
 //! stale. Gateways, typed clients and the reference are generated from the committed file.
 
-use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{self, Components, ContentBuilder, InfoBuilder, License, Ref, RefOr, ResponseBuilder, Schema, ServerBuilder};
+use utoipa::openapi::{
+    self, Components, ContentBuilder, InfoBuilder, License, ObjectBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, ServerBuilder,
+};
 use utoipa::{Modify, OpenApi, ToSchema as _};
 
 use crate::edge::problem::{PROBLEM_JSON, ProblemDocument};
-use crate::{builds, configs, documents, keys, runs, system, workspaces};
+use crate::{builds, configs, documents, keys, members, runs, system, workspaces};
 
 #[cfg(test)]
 mod tests;
+
+/// The header by which a request can be sent again.
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// The committed document.
 pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
@@ -22,11 +28,22 @@ pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
 #[openapi(
     paths(
         system::health,
+        system::get_meta,
         system::get_openapi,
+        system::get_docs,
+        system::get_safe_mode,
+        system::put_safe_mode,
         workspaces::create_workspace,
         workspaces::list_workspaces,
         workspaces::get_workspace,
+        workspaces::update_workspace,
+        workspaces::delete_workspace,
         keys::create_api_key,
+        keys::list_api_keys,
+        keys::revoke_api_key,
+        members::list_members,
+        members::put_member,
+        members::delete_member,
         configs::create_config,
         configs::list_configs,
         configs::get_config,
@@ -57,7 +74,7 @@ pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
     components(schemas(ProblemDocument)),
     tags(
         (name = "System", description = "The system itself."),
-        (name = "Workspaces", description = "Workspaces and the keys to them."),
+        (name = "Workspaces", description = "Workspaces, the keys to them and their members."),
         (name = "Configs", description = "Python packages of rules: a draft and immutable versions."),
         (name = "Builds", description = "A config's version, frozen into an environment."),
         (name = "Documents", description = "Workbooks and text tables, uploaded straight to storage."),
@@ -103,6 +120,7 @@ impl Modify for Common {
         api.security = Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("api_key", none)]);
         components.schemas.values_mut().for_each(always_whole);
         for item in api.paths.paths.values_mut() {
+            item.post.iter_mut().for_each(take_key);
             let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
             operations.into_iter().flatten().for_each(add_problems);
         }
@@ -119,22 +137,38 @@ fn always_whole(schema: &mut RefOr<Schema>) {
     }
 }
 
+/// Every POST may be sent again.
+fn take_key(operation: &mut openapi::path::Operation) {
+    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+    let key = ParameterBuilder::new()
+        .name(IDEMPOTENCY_KEY)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with \
+             `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew.",
+        ))
+        .schema(Some(schema));
+    operation.parameters.get_or_insert_default().push(key.build().into());
+}
+
 /// Every operation may be refused; which ways there are follows from what it takes.
 fn add_problems(operation: &mut openapi::path::Operation) {
     let parameters = operation.parameters.as_deref().unwrap_or_default();
     let stands_in = |place: &ParameterIn| parameters.iter().any(|parameter| matches!(parameter, RefOr::T(p) if p.parameter_in == *place));
     let (has_path, has_query) = (stands_in(&ParameterIn::Path), stands_in(&ParameterIn::Query));
     let has_body = operation.request_body.is_some();
+    let has_key = parameters.iter().any(|parameter| matches!(parameter, RefOr::T(p) if p.name == IDEMPOTENCY_KEY));
     let open = operation.security.is_some();
     let refusals = [
-        ("400", has_body, "The body is missing or not JSON."),
+        ("400", has_body || has_key, "The body is missing or not JSON, or a header can't be read."),
         ("401", !open, "No key, or not a valid one."),
         ("403", !open, "The key's role lacks a permission."),
         ("404", has_path, "There is no such thing, or not for this caller."),
-        ("409", has_body, "Another state is needed first, or somebody else was faster."),
+        ("409", has_body || has_key, "Another state is needed first, or somebody else was faster."),
         ("413", has_body, "Too large."),
         ("415", has_body, "The body is not `application/json`."),
-        ("422", has_body || has_query, "Fields can't be accepted; `errors` names them."),
+        ("422", has_body || has_query || has_key, "Fields can't be accepted; `errors` names them."),
         ("429", true, "Too many requests; `Retry-After` says when to try again."),
         ("500", true, "A fault of ADE itself."),
         ("503", true, "Something ADE needs does not answer; `Retry-After` says when to try again."),

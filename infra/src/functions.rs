@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::grants::{self, Grant, SIGNED_IN};
+use crate::grants::{self, Grant, ONCE, SIGNED_IN};
 use crate::operations::{CONSOLE, NOT_FOUND, REAPER, WORKERS, operations};
 use crate::{InfraError, logical_name, tables};
 
@@ -23,8 +23,9 @@ const READS_WORKBOOKS: [&str; 3] = ["complete-document", "preview", "sheets"];
 pub(crate) fn functions() -> Result<Map<String, Value>, InfraError> {
     let mut resources = Map::new();
     for operation in operations()? {
-        let common = if operation.open { &[] } else { SIGNED_IN };
-        resources.insert(role_name(&operation.id), role(&operation.id, common)?);
+        let signed_in = if operation.open { &[] } else { SIGNED_IN };
+        let once = if operation.method == "post" { ONCE } else { &[] };
+        resources.insert(role_name(&operation.id), role(&operation.id, &[signed_in, once].concat())?);
         resources.insert(function_name(&operation.id), function(&operation.id, operation.streaming));
     }
     for unnamed in [CONSOLE, NOT_FOUND] {

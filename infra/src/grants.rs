@@ -3,10 +3,10 @@
 //! A new operation is entered in [`GRANTS`]; without an entry the template can't be made. A test compares every entry with what its
 //! function really did while the tests of the whole stack ran, so an entry that is too small or too large does not stay.
 //!
-//! What all operations with a caller have in common is in [`SIGNED_IN`].
+//! What all operations with a caller have in common is in [`SIGNED_IN`], what all POSTs have in common in [`ONCE`].
 
 use ade_core::store::Table;
-use ade_core::store::table::{API_KEYS, BUILDS, CONFIGS, DOCUMENTS, RUNS, WORKSPACES};
+use ade_core::store::table::{API_KEYS, BUILDS, CONFIGS, DOCUMENTS, IDEMPOTENCY, RUNS, SETTINGS, WORKSPACES};
 
 /// One permission.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,10 @@ const fn update(table: &'static Table) -> Grant {
     Grant::Table(table, "UpdateItem")
 }
 
+const fn delete(table: &'static Table) -> Grant {
+    Grant::Table(table, "DeleteItem")
+}
+
 const fn query(table: &'static Table) -> Grant {
     Grant::Table(table, "Query")
 }
@@ -49,8 +53,11 @@ const fn write(prefix: &'static str) -> Grant {
     Objects(prefix, "PutObject")
 }
 
-/// To find out who asks.
-pub const SIGNED_IN: &[Grant] = &[get(&API_KEYS), update(&API_KEYS)];
+/// To find out who asks, and what a person may do where.
+pub const SIGNED_IN: &[Grant] = &[get(&API_KEYS), update(&API_KEYS), get(&WORKSPACES), Index(&WORKSPACES, "by_member")];
+
+/// To do a POST once, however often it is sent.
+pub const ONCE: &[Grant] = &[put(&IDEMPOTENCY), update(&IDEMPOTENCY)];
 
 /// Each function and what it may do, in the order of their names.
 pub const GRANTS: &[(&str, &[Grant])] = &[
@@ -63,6 +70,7 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     (
         "create-build",
         &[
+            get(&SETTINGS),
             get(&CONFIGS),
             put(&CONFIGS),
             update(&CONFIGS),
@@ -77,18 +85,45 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
         ],
     ),
     ("create-config", &[get(&WORKSPACES), put(&CONFIGS), write("configs")]),
-    ("create-document", &[get(&WORKSPACES), put(&DOCUMENTS), write("documents")]),
+    ("create-document", &[get(&WORKSPACES), get(&DOCUMENTS), put(&DOCUMENTS), write("documents")]),
     (
         "create-run",
-        &[get(&CONFIGS), query(&CONFIGS), get(&DOCUMENTS), get(&RUNS), put(&RUNS), read("runs"), ListBucket, Invoke("executor")],
+        &[
+            get(&SETTINGS),
+            get(&CONFIGS),
+            query(&CONFIGS),
+            get(&DOCUMENTS),
+            get(&RUNS),
+            put(&RUNS),
+            read("runs"),
+            ListBucket,
+            Invoke("executor"),
+        ],
     ),
-    ("create-runs", &[get(&WORKSPACES), get(&CONFIGS), query(&CONFIGS), get(&DOCUMENTS), get(&RUNS), put(&RUNS), Invoke("executor")]),
+    (
+        "create-runs",
+        &[get(&WORKSPACES), get(&SETTINGS), get(&CONFIGS), query(&CONFIGS), get(&DOCUMENTS), get(&RUNS), put(&RUNS), Invoke("executor")],
+    ),
     ("create-workspace", &[put(&WORKSPACES)]),
+    ("delete-member", &[get(&WORKSPACES), delete(&WORKSPACES)]),
+    (
+        "delete-workspace",
+        &[
+            get(&WORKSPACES),
+            query(&WORKSPACES),
+            delete(&WORKSPACES),
+            update(&API_KEYS),
+            Index(&API_KEYS, "by_workspace"),
+            Index(&CONFIGS, "by_workspace"),
+            Index(&RUNS, "by_workspace_status"),
+        ],
+    ),
     ("download-run-log", &[get(&RUNS), read("runs"), ListBucket]),
     ("download-run-output", &[get(&RUNS), read("runs"), ListBucket]),
     (
         "executor",
         &[
+            get(&SETTINGS),
             get(&RUNS),
             update(&RUNS),
             Index(&RUNS, "by_workspace_status"),
@@ -116,16 +151,21 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ("follow-run-events", &[get(&RUNS), read("runs"), ListBucket]),
     ("get-build", &[get(&BUILDS), read("builds"), ListBucket]),
     ("get-config", &[get(&CONFIGS)]),
+    ("get-docs", &[]),
     ("get-document", &[get(&DOCUMENTS)]),
+    ("get-meta", &[]),
     ("get-openapi", &[]),
     ("get-run", &[get(&RUNS)]),
     ("get-run-artifact", &[get(&RUNS), read("runs"), ListBucket]),
     ("get-run-summary", &[get(&RUNS), read("runs"), ListBucket]),
+    ("get-safe-mode", &[get(&SETTINGS)]),
     ("get-workspace", &[get(&WORKSPACES)]),
-    ("health", &[get(&WORKSPACES), read("system"), ListBucket, Invoke("executor")]),
+    ("health", &[get(&WORKSPACES), get(&SETTINGS), read("system"), ListBucket, Invoke("executor")]),
+    ("list-api-keys", &[get(&WORKSPACES), Index(&API_KEYS, "by_workspace")]),
     ("list-build-logs", &[get(&BUILDS), read("builds"), ListBucket]),
     ("list-builds", &[get(&CONFIGS), Index(&BUILDS, "by_config")]),
     ("list-configs", &[get(&WORKSPACES), Index(&CONFIGS, "by_workspace")]),
+    ("list-members", &[get(&WORKSPACES), query(&WORKSPACES)]),
     ("list-run-issues", &[get(&RUNS), read("runs"), ListBucket]),
     ("list-run-logs", &[get(&RUNS), read("runs"), ListBucket]),
     ("list-run-outputs", &[get(&RUNS), read("runs"), ListBucket]),
@@ -142,6 +182,8 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ),
     ("list-workspaces", &[get(&WORKSPACES), Index(&WORKSPACES, "by_kind")]),
     ("not-found", &[]),
+    ("put-member", &[get(&WORKSPACES), put(&WORKSPACES)]),
+    ("put-safe-mode", &[put(&SETTINGS)]),
     (
         "reaper",
         &[
@@ -159,7 +201,9 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
             Invoke("builder"),
         ],
     ),
-    ("retry-run", &[get(&RUNS), put(&RUNS), get(&CONFIGS), Invoke("executor")]),
+    ("retry-run", &[get(&SETTINGS), get(&RUNS), put(&RUNS), get(&CONFIGS), Invoke("executor")]),
+    ("revoke-api-key", &[get(&WORKSPACES), update(&API_KEYS)]),
+    ("update-workspace", &[get(&WORKSPACES), put(&WORKSPACES), update(&WORKSPACES), delete(&WORKSPACES)]),
 ];
 
 /// What a function may do besides signing its callers in.

@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigVersion, Configs, SnapshotError};
 use crate::eventlog::Failure;
 use crate::id::{BuildId, ConfigId, ConfigVersionId, InvalidId};
 use crate::lease::{CancelError, Claim, Executable as _, Execution, Lease, LeaseError, Unlimited};
+use crate::safe_mode::SafeMode;
 use crate::store::table::{BUILDS, CONFIGS, ListError};
 use crate::store::{Page, PageRequest, SCHEMA, StoreError, Tables};
 use crate::time::Timestamp;
@@ -24,7 +25,7 @@ pub struct Builds {
     tables: Tables,
     configs: Configs,
     base_digest: Option<String>,
-    safe_mode: Option<String>,
+    safe_mode: SafeMode,
 }
 
 /// Which version of a config is meant.
@@ -145,8 +146,8 @@ pub enum Ended {
 }
 
 impl Builds {
-    /// Builds on the base environment with this digest. With `safe_mode`, the operator's message, nothing is executed.
-    pub fn new(tables: Tables, configs: Configs, base_digest: Option<String>, safe_mode: Option<String>) -> Self {
+    /// Builds on the base environment with this digest.
+    pub fn new(tables: Tables, configs: Configs, base_digest: Option<String>, safe_mode: SafeMode) -> Self {
         Self { tables, configs, base_digest, safe_mode }
     }
 
@@ -219,8 +220,8 @@ impl Builds {
             archive: None,
             execution: Execution::queued(build_id, Timestamp::now()),
         };
-        if let Some(detail) = &self.safe_mode {
-            let build = build.skip(detail);
+        if let Some(detail) = self.safe_mode.skips().await? {
+            let build = build.skip(&detail);
             self.tables.create(&BUILDS, &build).await?;
             return Ok(CreatedBuild::Skipped(build));
         }

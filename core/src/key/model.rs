@@ -10,7 +10,7 @@ use crate::store::SCHEMA;
 use crate::time::Timestamp;
 
 /// SHA-256 of a key's secret. The secret has 256 random bits, so a fast hash is as good as a slow one.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyHash(String);
 
@@ -56,7 +56,8 @@ pub struct ApiKey {
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Timestamp>,
-    /// Its secret's hash. Not in any index.
+    /// Its secret's hash. Not in any index: a listed key has one that matches nothing.
+    #[serde(default)]
     pub secret_hash: KeyHash,
 }
 

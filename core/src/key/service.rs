@@ -1,10 +1,11 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::model::{ApiKey, SecretKey};
-use crate::access::{Principal, PrincipalKind, Role, Submitter};
+use crate::access::{Access, Principal, PrincipalKind, Role, Submitter};
 use crate::id::{KeyId, WorkspaceId};
-use crate::store::table::{API_KEYS, string_key};
-use crate::store::{StoreError, Tables};
+use crate::store::table::{API_KEYS, ListError, string_key};
+use crate::store::{Page, PageRequest, StoreError, Tables};
 use crate::time::Timestamp;
 
 /// How exact `last_used` is: a key in steady use costs one write in this time.
@@ -51,6 +52,35 @@ impl ApiKeys {
         self.tables.get(&API_KEYS, Self::key(id)).await
     }
 
+    /// A workspace's keys, newest first, revoked ones included.
+    pub async fn list(&self, workspace: WorkspaceId, page: PageRequest) -> Result<Page<ApiKey>, ListError> {
+        self.tables.list(&API_KEYS, "by_workspace", &workspace.to_string(), page, |_: &ApiKey| true).await
+    }
+
+    /// Ends a key's use, from the next request on. One that was revoked before stays as it is.
+    pub async fn revoke(&self, key: ApiKey) -> Result<ApiKey, StoreError> {
+        if key.revoked.is_some() {
+            return Ok(key);
+        }
+        let update = self.tables.update(&API_KEYS, Self::key(key.key_id)).set("revoked", Timestamp::now())?;
+        Ok(serde_dynamo::from_item(update.send(self.tables.client()).await?)?)
+    }
+
+    /// Ends the use of all keys of a workspace.
+    pub async fn revoke_all(&self, workspace: WorkspaceId) -> Result<(), ListError> {
+        let mut cursor = None;
+        loop {
+            let page = self.list(workspace, PageRequest { limit: 100, cursor }).await?;
+            for key in page.items {
+                self.revoke(key).await?;
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Finds out who a key belongs to.
     pub async fn sign_in(&self, presented: &str) -> Result<Principal, SignInError> {
         let presented = SecretKey::parse(presented).ok_or(SignInError::Invalid)?;
@@ -65,7 +95,12 @@ impl ApiKeys {
             self.note_use(key.key_id, now).await;
         }
         let submitter = Submitter { kind: PrincipalKind::ApiKey, id: key.key_id.to_string(), name: key.name };
-        Ok(Principal { submitter, role: key.role, workspace: key.workspace_id })
+        let access = match (key.workspace_id, key.role) {
+            (None, Role::SystemAdmin) => Access::System,
+            (None, _) => Access::Workspaces(BTreeMap::new()),
+            (Some(workspace), role) => Access::Workspaces([(workspace, role)].into()),
+        };
+        Ok(Principal { submitter, access })
     }
 
     /// Records the last use. A request is not refused because this could not be written.

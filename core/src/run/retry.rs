@@ -7,6 +7,7 @@ use super::model::{Run, RunStatus};
 use super::{NewRun, Runs};
 use crate::access::Submitter;
 use crate::build::VersionChoice;
+use crate::idempotency::Mark;
 use crate::store::StoreError;
 
 /// What a repeated run runs on.
@@ -43,8 +44,9 @@ pub enum RetryError {
 }
 
 impl Runs {
-    /// Records a run that repeats `original`. Its documents need not exist any more: the original has its own copies.
-    pub async fn retry(&self, original: &Run, retry: Retry) -> Result<Run, RetryError> {
+    /// Records a run that repeats `original`. Its documents need not exist any more: the original has its own copies. The run is noted
+    /// in the `mark` of the request that asks for it.
+    pub async fn retry(&self, original: &Run, retry: Retry, mark: Option<&Mark>) -> Result<Run, RetryError> {
         if !original.status.is_terminal() {
             return Err(RetryError::NotOver(original.status));
         }
@@ -63,6 +65,6 @@ impl Runs {
         });
         run.input_documents.clone_from(&original.input_documents);
         run.retry_of_run_id = Some(original.run_id);
-        Ok(self.record(vec![run]).await?.remove(0))
+        Ok(self.record(vec![run], mark).await?.remove(0))
     }
 }

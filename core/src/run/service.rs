@@ -8,7 +8,9 @@ use crate::access::Submitter;
 use crate::dispatch::{Dispatcher, ExecuteRun, Work};
 use crate::document::{Document, DocumentStatus};
 use crate::id::{ConfigId, DocumentId, RunId, WorkspaceId};
+use crate::idempotency::Mark;
 use crate::lease::{self, CancelError, Claim, Executable as _, Lease, LeaseError};
+use crate::safe_mode::SafeMode;
 use crate::store::table::RUNS;
 use crate::store::{StoreError, Tables};
 
@@ -22,7 +24,7 @@ const DOCUMENT_LIMIT: usize = 45;
 pub struct Runs {
     pub(super) tables: Tables,
     slots: Slots,
-    safe_mode: Option<String>,
+    safe_mode: SafeMode,
 }
 
 /// A run that is asked for.
@@ -63,26 +65,26 @@ pub enum CreateRunError {
 }
 
 impl Runs {
-    /// Runs in these tables, at most `slots` of a workspace at once. With `safe_mode`, the operator's message, nothing is executed.
-    pub fn new(tables: Tables, slots: u32, safe_mode: Option<String>) -> Self {
+    /// Runs in these tables, at most `slots` of a workspace at once.
+    pub fn new(tables: Tables, slots: u32, safe_mode: SafeMode) -> Self {
         Self { slots: Slots::new(tables.clone(), slots as usize), tables, safe_mode }
     }
 
     /// Records a run. It must be dispatched when it is `queued`; in safe mode it is already `canceled`.
     pub async fn create(&self, new: NewRun) -> Result<Run, CreateRunError> {
-        Ok(self.create_all(vec![new]).await?.remove(0))
+        Ok(self.create_all(vec![new], None).await?.remove(0))
     }
 
-    /// Records runs, all or none, at most 45 with their documents.
-    pub async fn create_all(&self, new: Vec<NewRun>) -> Result<Vec<Run>, CreateRunError> {
+    /// Records runs, all or none, at most 45 with their documents. They are noted in the `mark` of the request that asks for them.
+    pub async fn create_all(&self, new: Vec<NewRun>, mark: Option<&Mark>) -> Result<Vec<Run>, CreateRunError> {
         let runs = new.into_iter().map(checked).collect::<Result<_, _>>()?;
-        Ok(self.record(runs).await?)
+        Ok(self.record(runs, mark).await?)
     }
 
     /// Writes new runs in one transaction.
-    pub(super) async fn record(&self, runs: Vec<Run>) -> Result<Vec<Run>, StoreError> {
-        let runs: Vec<Run> = match &self.safe_mode {
-            Some(detail) => runs.into_iter().map(|run| run.skip(detail)).collect(),
+    pub(super) async fn record(&self, runs: Vec<Run>, mark: Option<&Mark>) -> Result<Vec<Run>, StoreError> {
+        let runs: Vec<Run> = match self.safe_mode.skips().await? {
+            Some(detail) => runs.into_iter().map(|run| run.skip(&detail)).collect(),
             None => runs,
         };
         let mut items = Vec::new();
@@ -91,6 +93,9 @@ impl Runs {
             for document in &run.input_documents {
                 items.push(self.tables.create_in_transaction(&RUNS, &RunLink::new(run.run_id, document.document_id))?);
             }
+        }
+        if let Some(mark) = mark {
+            items.push(mark.creates(&runs.iter().map(|run| run.run_id).collect::<Vec<_>>())?);
         }
         self.tables.transact(&Ulid::generate().to_string(), items).await?;
         Ok(runs)

@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType, Put,
-    ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TableStatus, TimeToLiveSpecification, TransactWriteItem,
+    AttributeDefinition, AttributeValue, BillingMode, Delete, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    Put, ReturnValue, ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TableStatus, TimeToLiveSpecification, TransactWriteItem,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -66,7 +66,10 @@ pub const WORKSPACES: Table = Table {
     name: "workspaces",
     partition: "workspace_id",
     sort: Some("item"),
-    indexes: &[Index { name: "by_kind", key: ("item", "workspace_id"), projection: &["schema", "name", "slug", "created"] }],
+    indexes: &[
+        Index { name: "by_kind", key: ("item", "workspace_id"), projection: &["schema", "name", "slug", "created"] },
+        Index { name: "by_member", key: ("subject", "workspace_id"), projection: &["item", "schema", "name", "role", "created"] },
+    ],
     ttl: None,
 };
 
@@ -187,11 +190,17 @@ pub const RUNS: Table = Table {
     ttl: None,
 };
 
+/// Answers to requests that carried an `Idempotency-Key`.
+pub const IDEMPOTENCY: Table = Table { name: "idempotency", partition: "request", sort: None, indexes: &[], ttl: Some("expires_at") };
+
+/// What operators set at run time.
+pub const SETTINGS: Table = Table { name: "settings", partition: "name", sort: None, indexes: &[], ttl: None };
+
 /// Every record that is not finished, by when somebody must look at it.
 const DUE: Index = Index { name: "due", key: ("due_shard", "due_at"), projection: &["status", "workspace_id"] };
 
 /// Every table there is.
-pub const TABLES: &[&Table] = &[&WORKSPACES, &API_KEYS, &CONFIGS, &DOCUMENTS, &BUILDS, &RUNS];
+pub const TABLES: &[&Table] = &[&WORKSPACES, &API_KEYS, &CONFIGS, &DOCUMENTS, &BUILDS, &RUNS, &IDEMPOTENCY, &SETTINGS];
 
 /// Ids read at a time.
 const PAGE: i32 = 100;
@@ -264,6 +273,46 @@ impl Tables {
         }
     }
 
+    /// Writes an item, over an older one if there is one.
+    pub async fn put(&self, table: &Table, item: &impl Serialize) -> Result<(), StoreError> {
+        let answer = self.client.put_item().table_name(self.name(table)).set_item(Some(serde_dynamo::to_item(item)?)).send().await;
+        answer.map(drop).map_err(|error| StoreError::from_sdk("PutItem", error))
+    }
+
+    /// Writes an item over an older one whose attribute still has this value; else [`StoreError::Condition`].
+    pub async fn replace(&self, table: &Table, item: &impl Serialize, (name, value): (&str, &str)) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(self.name(table))
+            .set_item(Some(serde_dynamo::to_item(item)?))
+            .condition_expression("#name = :value")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
+            .send()
+            .await;
+        answer.map(drop).map_err(|error| StoreError::from_sdk("PutItem", error))
+    }
+
+    /// Deletes an item; `false` when there was none.
+    pub async fn delete(&self, table: &Table, key: Item) -> Result<bool, StoreError> {
+        let request = self.client.delete_item().table_name(self.name(table)).set_key(Some(key)).return_values(ReturnValue::AllOld);
+        let answer = request.send().await.map_err(|error| StoreError::from_sdk("DeleteItem", error))?;
+        Ok(answer.attributes.is_some())
+    }
+
+    /// The deletion of an item, which must exist, as a part of a transaction.
+    pub fn delete_in_transaction(&self, table: &Table, key: Item) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder()
+            .table_name(self.name(table))
+            .set_key(Some(key))
+            .condition_expression("attribute_exists(#key)")
+            .expression_attribute_names("#key", table.partition)
+            .build()
+            .map_err(invalid)?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
     /// The write of a new item as a part of a transaction.
     pub fn create_in_transaction(&self, table: &Table, item: &impl Serialize) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
@@ -273,7 +322,7 @@ impl Tables {
             .expression_attribute_names("#key", table.partition)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            .map_err(invalid)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
@@ -402,6 +451,36 @@ impl Tables {
             .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
             .limit(PAGE)
             .set_exclusive_start_key(start)
+    }
+
+    /// Reads a page of a partition's items whose sort keys start with `prefix`, consistently and in the order of their sort keys.
+    pub async fn list_items<T: DeserializeOwned>(
+        &self,
+        table: &Table,
+        partition: &str,
+        prefix: &str,
+        request: PageRequest,
+    ) -> Result<Page<T>, ListError> {
+        let sort = table.sort.ok_or_else(|| StoreError::Corrupt(format!("{} has no sort key", table.name)))?;
+        let names = [table.partition, sort];
+        let start = request.cursor.map(|cursor| cursor.into_key(&names, &[(table.partition, partition)])).transpose()?;
+        let output = self
+            .client
+            .query()
+            .table_name(self.name(table))
+            .consistent_read(true)
+            .key_condition_expression("#partition = :partition AND begins_with(#sort, :prefix)")
+            .expression_attribute_names("#partition", table.partition)
+            .expression_attribute_names("#sort", sort)
+            .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .limit(i32::try_from(request.limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk("Query", error))?;
+        let items = serde_dynamo::from_items(output.items.unwrap_or_default()).map_err(StoreError::from)?;
+        Ok(Page { items, next: output.last_evaluated_key.map(|key| Cursor::from_key(&key)) })
     }
 
     /// Reads the items of an index partition whose sort keys lie between two, both included, from the last one downwards, at most

@@ -1,7 +1,11 @@
 //! Workspaces: what configs, documents, runs and keys belong to.
 
+mod change;
+mod member;
 mod model;
 mod service;
 
+pub use change::DeleteWorkspaceError;
+pub use member::Member;
 pub use model::{Workspace, WorkspaceSlug};
 pub use service::{CreateWorkspaceError, Workspaces};

@@ -8,7 +8,7 @@ use crate::store::{Page, PageRequest, StoreError, Tables};
 /// Creating and reading workspaces.
 #[derive(Debug, Clone)]
 pub struct Workspaces {
-    tables: Tables,
+    pub(super) tables: Tables,
 }
 
 /// Why a workspace was not created.

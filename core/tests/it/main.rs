@@ -7,6 +7,7 @@ mod eventlog;
 mod events;
 mod lease;
 mod model;
+mod read_units;
 mod reaper;
 mod runs;
 mod slots;

@@ -96,7 +96,7 @@ struct Seen {
 
 impl World {
     async fn make(stack: TestStack) -> Self {
-        let runs = Runs::new(stack.tables.clone(), SLOTS, None);
+        let runs = Runs::new(stack.tables.clone(), SLOTS, ade_core::safe_mode::SafeMode::new(stack.tables.clone()));
         let reaper = Reaper::new(stack.tables.clone(), runs.clone(), Arc::new(Sent::default()), 3);
         let config = config(&stack, "A = 1\n").await;
         let mut all = Vec::new();

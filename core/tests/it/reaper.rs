@@ -140,7 +140,8 @@ async fn what_somebody_wanted_to_end_ends_when_its_owner_is_lost() {
 #[tokio::test]
 async fn a_run_that_waits_for_a_slot_is_not_dispatched_in_vain() {
     let mut rounds = Rounds::start().await;
-    rounds.stack.runs = ade_core::run::Runs::new(rounds.stack.tables.clone(), 1, None);
+    let safe_mode = ade_core::safe_mode::SafeMode::new(rounds.stack.tables.clone());
+    rounds.stack.runs = ade_core::run::Runs::new(rounds.stack.tables.clone(), 1, safe_mode);
     rounds.reaper = Reaper::new(rounds.stack.tables.clone(), rounds.stack.runs.clone(), rounds.sent.clone(), 3);
     let (lease, record) = won(&rounds.stack, &rounds.stack.run().await).await;
     let waiting = rounds.stack.run().await;

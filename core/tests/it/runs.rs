@@ -5,6 +5,7 @@ use std::time::Duration;
 use ade_core::build::VersionChoice;
 use ade_core::id::{ConfigId, ConfigVersionId};
 use ade_core::run::{CreateRunError, ListRuns, Retry, RetryBuild, RetryError, Run, RunOptions, RunStatus, Runs};
+use ade_core::safe_mode::SafeMode;
 use ade_core::store::PageRequest;
 use ade_core::time::Timestamp;
 use proptest::prelude::*;
@@ -53,7 +54,8 @@ async fn a_run_reads_back_and_refuses_what_it_must() {
 #[tokio::test]
 async fn safe_mode_records_and_executes_nothing() {
     let stack = TestStack::start().await;
-    let runs = Runs::new(stack.tables.clone(), 100, Some("maintenance until noon".to_owned()));
+    let forced = SafeMode::forced(stack.tables.clone(), Some("maintenance until noon".to_owned()));
+    let runs = Runs::new(stack.tables.clone(), 100, forced);
     let document = stack.document("a.csv").await;
     let run = runs.create(stack.new_run(ConfigId::generate(), vec![document])).await.unwrap();
     assert_eq!(run.status, RunStatus::Canceled);
@@ -138,7 +140,7 @@ async fn a_repeated_run_names_the_one_it_repeats() {
     let stack = TestStack::start().await;
     let original = stack.runs.create(stack.new_run(ConfigId::generate(), vec![stack.document("a.csv").await])).await.unwrap();
     let retry = |build| Retry { build, submitted_by: original.submitted_by.clone(), trace_id: "t".into() };
-    let refused = stack.runs.retry(&original, retry(RetryBuild::Same)).await.unwrap_err();
+    let refused = stack.runs.retry(&original, retry(RetryBuild::Same), None).await.unwrap_err();
     assert!(matches!(refused, RetryError::NotOver(RunStatus::Queued)), "{refused}");
 
     let (lease, record) = won(&stack, &original).await;
@@ -147,7 +149,7 @@ async fn a_repeated_run_names_the_one_it_repeats() {
     original.config_version_id = Some(version);
     original.options.force_rebuild = true;
     for (build, wanted) in [(RetryBuild::Same, VersionChoice::Version(version)), (RetryBuild::Current, VersionChoice::Active)] {
-        let again = stack.runs.retry(&original, retry(build)).await.unwrap();
+        let again = stack.runs.retry(&original, retry(build), None).await.unwrap();
         assert_eq!(stack.runs.get(again.run_id).await.unwrap().as_ref(), Some(&again));
         assert_eq!((again.status, again.retry_of_run_id, again.execution.attempt), (RunStatus::Queued, Some(original.run_id), 1));
         assert_eq!((&again.input_documents, again.options.version), (&original.input_documents, wanted));
@@ -162,9 +164,9 @@ async fn runs_are_created_all_or_none() {
     for _ in 0..45 {
         new.push(stack.new_run(config, vec![stack.document("a.csv").await]));
     }
-    assert_eq!(stack.runs.create_all(new.clone()).await.unwrap().len(), 45);
+    assert_eq!(stack.runs.create_all(new.clone(), None).await.unwrap().len(), 45);
     new[44].documents.clear();
-    assert!(matches!(stack.runs.create_all(new).await, Err(CreateRunError::NoDocument)));
+    assert!(matches!(stack.runs.create_all(new, None).await, Err(CreateRunError::NoDocument)));
     assert_eq!(list(&stack, &ListRuns::default(), 200).await.len(), 45);
 }
 

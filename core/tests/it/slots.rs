@@ -11,7 +11,7 @@ use crate::stack::TestStack;
 /// A stack whose workspaces have two slots.
 async fn stack() -> (TestStack, Runs) {
     let stack = TestStack::start().await;
-    let runs = Runs::new(stack.tables.clone(), 2, None);
+    let runs = Runs::new(stack.tables.clone(), 2, ade_core::safe_mode::SafeMode::new(stack.tables.clone()));
     (stack, runs)
 }
 

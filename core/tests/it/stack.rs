@@ -6,6 +6,7 @@ use ade_core::config::Configs;
 use ade_core::document::{Document, Documents, NewDocument};
 use ade_core::id::{ConfigId, WorkspaceId};
 use ade_core::run::{NewRun, Run, RunOptions, Runs};
+use ade_core::safe_mode::SafeMode;
 use ade_core::store::{Objects, Tables};
 use ade_local::embedded::Embedded;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
@@ -48,8 +49,8 @@ impl TestStack {
         objects.create_bucket().await.unwrap();
         let configs = Configs::new(tables.clone(), objects.clone());
         Self {
-            runs: Runs::new(tables.clone(), 100, None),
-            builds: Builds::new(tables.clone(), configs.clone(), Some("base".to_owned()), None),
+            runs: Runs::new(tables.clone(), 100, SafeMode::new(tables.clone())),
+            builds: Builds::new(tables.clone(), configs.clone(), Some("base".to_owned()), SafeMode::new(tables.clone())),
             documents: Documents::new(tables.clone(), objects.clone()),
             configs,
             workspace: WorkspaceId::generate(),

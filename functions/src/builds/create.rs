@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::Build;
 use crate::edge::problem::ProblemDocument;
 use crate::edge::stream::{events, until_farewell};
-use crate::edge::{Call, Framing, Problem, StreamAnswer, StreamBody, created, ok};
+use crate::edge::{Call, Framing, Kept, Problem, StreamAnswer, StreamBody, created, ok};
 use crate::live;
 
 /// How a build is made.
@@ -88,13 +88,15 @@ pub async fn create_build(call: Call) -> StreamAnswer {
     if stream {
         let (tables, objects) = (call.ade().tables.clone(), call.ade().objects.clone());
         let about = ("x-build-id", id.to_string());
-        return if must_start {
+        let mut answer = if must_start {
             let lines = live::start(call.dispatcher().await, tables, objects, build.workspace_id, work, &build);
-            events(lines, Framing::Ndjson, call.request.deadline, about)
+            events(lines, Framing::Ndjson, call.request.deadline, about)?
         } else {
             let lines = eventlog::follow(LogSource::<build::Build>::new(tables, id), objects, Follow { after_id: 0, live: true });
-            events(lines, Framing::Ndjson, call.request.deadline, about)
+            events(lines, Framing::Ndjson, call.request.deadline, about)?
         };
+        answer.extensions_mut().insert(Kept::BuildEvents(id));
+        return Ok(answer);
     }
     if must_start {
         live::hand_over(call.dispatcher().await.as_ref(), build.workspace_id, work).await;

@@ -1,14 +1,15 @@
 use std::collections::BTreeMap;
 
 use ade_core::access::Permission;
-use ade_core::document::NewDocument;
-use ade_core::id::WorkspaceId;
+use ade_core::document::{self, NewDocument};
+use ade_core::id::{DocumentId, WorkspaceId};
+use bytes::Bytes;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Document;
-use crate::edge::{Answer, Call, Checks, Problem, created};
+use crate::edge::{Answer, Call, Checks, Kept, Problem, created};
 
 /// Longest file name, in characters.
 const NAME_LIMIT: usize = 255;
@@ -94,15 +95,29 @@ pub async fn create_document(call: Call) -> Answer {
     let documents = &call.ade().documents;
     let document = documents.create(workspace.workspace_id, new, call.principal.submitter.clone()).await?;
     call.note("document_id", document.document_id);
-    let upload = documents.upload(&document, call.ade().settings.presign.duration()).await?;
+    let link = format!("/documents/{}", document.document_id);
+    let kept = Kept::Document(document.document_id);
+    let mut answer = created(&call.request, &link, &with_upload(&call, document).await?)?;
+    answer.extensions_mut().insert(kept);
+    Ok(answer)
+}
+
+/// A document that was created before, as it was announced then but for its upload, which is presigned anew.
+pub(crate) async fn announced(call: &Call, id: DocumentId) -> Result<Bytes, Problem> {
+    let document = call.allow(Permission::DocumentsManage, call.ade().documents.get(id).await?)?;
+    let body = serde_json::to_vec(&with_upload(call, document).await?).map_err(Problem::internal)?;
+    Ok(body.into())
+}
+
+async fn with_upload(call: &Call, document: document::Document) -> Result<CreatedDocument, Problem> {
+    let upload = call.ade().documents.upload(&document, call.ade().settings.presign.duration()).await?;
     let upload = Upload {
         method: "PUT".to_owned(),
         url: upload.request.url,
         headers: upload.request.headers.into_iter().collect(),
         expires: upload.expires.seconds(),
     };
-    let link = format!("/documents/{}", document.document_id);
-    created(&call.request, &link, &CreatedDocument { document: document.into(), upload })
+    Ok(CreatedDocument { document: document.into(), upload })
 }
 
 /// Whether a text can be sent as a `Content-Type`.

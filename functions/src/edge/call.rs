@@ -9,12 +9,14 @@ use ade_core::config::Config;
 use ade_core::dispatch::Dispatcher;
 use ade_core::document::Document;
 use ade_core::id::{ConfigId, WorkspaceId};
+use ade_core::idempotency::Mark;
 use ade_core::run::Run;
 use ade_core::workspace::Workspace;
 use ade_invoke::LambdaDispatcher;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
+use super::oidc::Oidc;
 use super::{Problem, Request};
 
 /// What a function makes once and keeps between requests.
@@ -22,12 +24,15 @@ pub struct App {
     /// The core.
     pub ade: Ade,
     dispatcher: OnceCell<Arc<LambdaDispatcher>>,
+    /// Access tokens of the identity provider, where there is one.
+    pub(super) oidc: Option<Oidc>,
 }
 
 impl App {
     /// Around a connected core.
     pub fn new(ade: Ade) -> Self {
-        Self { ade, dispatcher: OnceCell::new() }
+        let oidc = Oidc::new(&ade.settings);
+        Self { ade, dispatcher: OnceCell::new(), oidc }
     }
 
     /// The way to the executor and the builder; connected on first use, because most functions never call them.
@@ -45,6 +50,8 @@ pub struct Call {
     pub principal: Principal,
     /// What is asked.
     pub request: Request,
+    /// That it is this request's turn, when it carries an `Idempotency-Key`.
+    pub mark: Option<Mark>,
 }
 
 impl Call {

@@ -16,7 +16,10 @@
 pub mod body;
 pub mod call;
 pub mod cors;
+pub mod idempotency;
+mod jwt;
 pub mod object;
+mod oidc;
 pub mod page;
 pub mod problem;
 pub mod request;
@@ -26,10 +29,11 @@ pub mod stream;
 pub mod validate;
 
 pub use call::{App, Call, Owned};
+pub use idempotency::Kept;
 pub use page::{List, PageQuery};
 pub use problem::Problem;
 pub use request::Request;
-pub use respond::{Answer, created, ok, redirect};
+pub use respond::{Answer, created, no_content, ok, redirect};
 pub use serve::{serve, serve_open, serve_streaming};
 pub use stream::{Framing, StreamAnswer, StreamBody};
 pub use validate::Checks;

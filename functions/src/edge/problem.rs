@@ -14,10 +14,11 @@ use ade_core::id::{BuildId, InvalidId};
 use ade_core::key::SignInError;
 use ade_core::lease::CancelError;
 use ade_core::run::{CreateRunError, RetryError};
+use ade_core::safe_mode::SetSafeModeError;
 use ade_core::store::StoreError;
 use ade_core::store::page::InvalidCursor;
 use ade_core::store::table::ListError;
-use ade_core::workspace::CreateWorkspaceError;
+use ade_core::workspace::{CreateWorkspaceError, DeleteWorkspaceError};
 use ade_workbook::OpenError;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -139,7 +140,7 @@ impl Problem {
         match denied {
             Denied::NotFound => Self::no_such(kind),
             Denied::Forbidden(permission) => {
-                let detail = format!("The role of this key lacks the permission `{}`.", permission.name());
+                let detail = format!("Your role lacks the permission `{}`.", permission.name());
                 Self::new(StatusCode::FORBIDDEN, "permission_denied", detail)
             }
         }
@@ -156,6 +157,11 @@ impl Problem {
         let mut problem = Self::conflict("build_in_progress", detail);
         problem.0.build_id = Some(build);
         problem
+    }
+
+    /// 409: the same request, with the same key, is being carried out.
+    pub fn request_in_progress() -> Self {
+        Self::conflict("request_in_progress", "A request with this `Idempotency-Key` is being carried out. Ask again.").retry_after(1)
     }
 
     /// 413: the body of the request is too long.
@@ -203,6 +209,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "ADE can't reach its storage at the moment. Try again.")
             .because(cause)
             .retry_after(1)
+    }
+
+    /// 503: nobody can tell whose access token it is. `cause` goes to the log.
+    pub fn no_identity_provider(cause: impl Display) -> Self {
+        let detail = "ADE can't reach the identity provider at the moment. Try again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "identity_provider_unavailable", detail).because(cause).retry_after(5)
     }
 
     /// 503: storage broke off while it was read. `cause` goes to the log.
@@ -262,7 +274,9 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Throttled(_) => Self::unavailable("throttled", error),
+            StoreError::Throttled(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Too many requests at a time. Try again.")
+                .because(error)
+                .retry_after(1),
             StoreError::Unavailable { .. } => Self::unavailable("storage_unavailable", error),
             StoreError::Condition(_) => Self::conflict("conflict", "Somebody else changed this at the same time. Try again."),
             StoreError::Corrupt(_) => Self::internal(error),
@@ -306,6 +320,25 @@ impl From<CreateWorkspaceError> for Problem {
         match error {
             CreateWorkspaceError::SlugTaken(slug) => Self::conflict("slug_taken", format!("Another workspace has the slug `{slug}`.")),
             CreateWorkspaceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeleteWorkspaceError> for Problem {
+    fn from(error: DeleteWorkspaceError) -> Self {
+        match error {
+            DeleteWorkspaceError::InUse => Self::conflict("in_use", sentence(&error)),
+            DeleteWorkspaceError::NotEmpty => Self::conflict("workspace_not_empty", sentence(&error)),
+            DeleteWorkspaceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SetSafeModeError> for Problem {
+    fn from(error: SetSafeModeError) -> Self {
+        match error {
+            SetSafeModeError::Locked => Self::conflict("safe_mode_locked", sentence(&error)),
+            SetSafeModeError::Store(error) => error.into(),
         }
     }
 }
@@ -444,7 +477,8 @@ mod tests {
             StoreError::Corrupt(secret.to_owned()),
         ] {
             let problem = Problem::from(error);
-            assert!(problem.status().is_server_error() && problem.0.cause.as_ref().is_some_and(|cause| cause.contains(secret)));
+            let ours = problem.status().is_server_error() || problem.status() == StatusCode::TOO_MANY_REQUESTS;
+            assert!(ours && problem.0.cause.as_ref().is_some_and(|cause| cause.contains(secret)));
             assert!(!seen(problem).to_string().contains(secret));
         }
         assert!(!seen(Problem::internal(secret)).to_string().contains(secret));

@@ -31,6 +31,8 @@ pub struct Request {
     pub method: Method,
     /// Its path as the client sent it.
     pub path: String,
+    /// The route that it took, such as `/api/v1/runs/{run_id}`.
+    pub resource: String,
     /// When the function is stopped.
     pub deadline: Instant,
     pub(super) headers: HeaderMap,
@@ -45,10 +47,12 @@ impl Request {
     pub fn from_event(event: lambda_http::Request) -> Self {
         let (parts, body) = event.into_parts();
         let lambda = parts.extensions.lambda_context_ref();
-        let (gateway_id, context_path) = match parts.extensions.request_context_ref() {
-            Some(RequestContext::ApiGatewayV1(context)) => (context.request_id.clone(), context.path.clone()),
-            Some(RequestContext::ApiGatewayV2(context)) => (context.request_id.clone(), None),
-            _ => (None, None),
+        let (gateway_id, context_path, resource) = match parts.extensions.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => {
+                (context.request_id.clone(), context.path.clone(), context.resource_path.clone())
+            }
+            Some(RequestContext::ApiGatewayV2(context)) => (context.request_id.clone(), None, context.route_key.clone()),
+            _ => (None, None, None),
         };
         let raw_path = parts.extensions.raw_http_path().to_owned();
         let path = context_path.unwrap_or(raw_path);
@@ -66,9 +70,20 @@ impl Request {
                 Body::Binary(bytes) => bytes.into(),
                 _ => Bytes::new(),
             },
+            resource: resource.unwrap_or_else(|| path.clone()),
             path,
             base,
         }
+    }
+
+    /// The body as it was sent.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The query string as it was sent.
+    pub(super) fn query_text(&self) -> &str {
+        &self.query
     }
 
     /// The id that stands in the path. What is not an id of the right kind names nothing.
@@ -115,8 +130,8 @@ impl Request {
         })
     }
 
-    /// The API key: `Authorization: Bearer …` or `X-API-Key: …`.
-    pub(super) fn api_key(&self) -> Option<&str> {
+    /// The API key or access token: `Authorization: Bearer …` or `X-API-Key: …`.
+    pub(super) fn credentials(&self) -> Option<&str> {
         let bearer = self.header("authorization").and_then(|value| {
             let (scheme, key) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(key)
@@ -194,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_key_stands_in_either_header() {
-        let key = |headers: &Value| request("/api/v1/x", headers).api_key().map(str::to_owned);
+        let key = |headers: &Value| request("/api/v1/x", headers).credentials().map(str::to_owned);
         assert_eq!(key(&json!({ "authorization": "bearer ade_x" })).as_deref(), Some("ade_x"));
         assert_eq!(key(&json!({ "x-api-key": "ade_y" })).as_deref(), Some("ade_y"));
         assert_eq!(key(&json!({ "authorization": "Basic abc" })), None);

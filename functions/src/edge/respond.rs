@@ -31,6 +31,13 @@ pub fn created(request: &Request, link: &str, body: &impl Serialize) -> Answer {
     Ok(response)
 }
 
+/// 204: done, and nothing to show.
+pub fn no_content() -> Answer {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
 /// 307 to another URL.
 pub fn redirect(url: &str) -> Answer {
     let mut response = Response::new(Bytes::new());

@@ -13,18 +13,19 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryFutureExt as _};
 use http::{HeaderValue, Response, header};
-use http_body_util::Full;
 use lambda_http::tower::util::ServiceFn;
 use lambda_http::{Error, service_fn};
 use tracing::Instrument as _;
 
-use super::{Answer, App, Call, Problem, Request, StreamAnswer, cors};
+use super::idempotency::once;
+use super::oidc::Oidc;
+use super::{Answer, App, Call, Problem, Request, StreamAnswer, StreamBody, cors};
 
 /// How a request becomes an answer: what is different from function to function.
-type Handler<B> = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, Result<Response<B>, Problem>> + Send + Sync>;
+type Handler = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, StreamAnswer> + Send + Sync>;
 
 /// A function as Lambda's runtime client runs it.
-type Service<B> = ServiceFn<Box<dyn FnMut(lambda_http::Request) -> BoxFuture<'static, Result<Response<B>, Error>>>>;
+type Service = ServiceFn<Box<dyn FnMut(lambda_http::Request) -> BoxFuture<'static, Result<Response<StreamBody>, Error>> + Send>>;
 
 /// Runs the handler of an operation whose answers are written at once. Its callers have signed in.
 pub fn serve<F, Fut>(handler: F) -> ExitCode
@@ -53,28 +54,31 @@ where
     run(signed_in(handler), lambda_http::run_with_streaming_response)
 }
 
-fn whole(response: Response<Bytes>) -> Response<Full<Bytes>> {
-    response.map(Full::new)
+fn whole(response: Response<Bytes>) -> Response<StreamBody> {
+    response.map(StreamBody::from)
 }
 
-/// Lets nobody through to a handler who has not signed in.
-fn signed_in<B, F, Fut>(handler: F) -> Handler<B>
+/// Lets nobody through to a handler who has not signed in, and nothing that has been done before.
+fn signed_in<F, Fut>(handler: F) -> Handler
 where
     F: Fn(Call) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Response<B>, Problem>> + Send + 'static,
+    Fut: Future<Output = StreamAnswer> + Send + 'static,
 {
     let handler = Arc::new(handler);
     Arc::new(move |app, request| {
         let handler = Arc::clone(&handler);
-        async move { handler(sign_in(app, request).await?).await }.boxed()
+        async move {
+            let call = sign_in(app, request).await?;
+            once(call, |call| handler(call).boxed()).await
+        }
+        .boxed()
     })
 }
 
 /// Starts the function and answers its requests one after the other, through whichever of Lambda's protocols `lambda` speaks.
-fn run<B, L, Fut>(handler: Handler<B>, lambda: L) -> ExitCode
+fn run<L, Fut>(handler: Handler, lambda: L) -> ExitCode
 where
-    B: From<Bytes> + 'static,
-    L: FnOnce(Service<B>) -> Fut,
+    L: FnOnce(Service) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
 {
     start(async move |app| {
@@ -116,15 +120,18 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
 
 /// Finds out who is asking.
 async fn sign_in(app: Arc<App>, request: Request) -> Result<Call, Problem> {
-    let key = request
-        .api_key()
-        .ok_or_else(|| Problem::unauthorized("Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`."))?;
-    let principal = Box::pin(app.ade.keys.sign_in(key)).await?;
-    Ok(Call { app, principal, request })
+    let credentials = request.credentials().ok_or_else(|| {
+        Problem::unauthorized("Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`, or an access token as the former.")
+    })?;
+    let principal = match &app.oidc {
+        Some(oidc) if Oidc::is_token(credentials) => oidc.sign_in(&app.ade, credentials).await?,
+        _ => Box::pin(app.ade.keys.sign_in(credentials)).await?,
+    };
+    Ok(Call { app, principal, request, mark: None })
 }
 
 /// Handles one request: whatever happens, it ends with an answer and a line in the log, both with the request's id.
-async fn answer<B: From<Bytes>>(app: Arc<App>, event: lambda_http::Request, handler: Handler<B>) -> Response<B> {
+async fn answer(app: Arc<App>, event: lambda_http::Request, handler: Handler) -> Response<StreamBody> {
     let began = Instant::now();
     let request = Request::from_event(event);
     let (id, method, path) = (request.id.clone(), request.method.clone(), request.path.clone());
@@ -144,7 +151,7 @@ async fn answer<B: From<Bytes>>(app: Arc<App>, event: lambda_http::Request, hand
         let result = result.unwrap_or_else(|panic| Err(Problem::internal(format!("panicked: {}", panic_message(panic.as_ref())))));
         let mut response = result.unwrap_or_else(|problem| {
             problem.log();
-            problem.into_response(&path, &id).map(B::from)
+            whole(problem.into_response(&path, &id))
         });
         let headers = response.headers_mut();
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

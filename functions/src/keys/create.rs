@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ApiKey;
-use crate::edge::{Answer, Call, Checks, created};
+use crate::edge::{Answer, Call, Checks, Kept, Problem, created};
 use crate::workspaces::NAME_LIMIT;
 
 /// Latest moment that a key may expire at: the end of the year 9999, in Unix seconds.
@@ -32,9 +32,10 @@ pub struct CreatedApiKey {
     /// The key.
     #[serde(flatten)]
     pub key: ApiKey,
-    /// What to send as `Authorization: Bearer …`. Shown this once and stored nowhere.
+    /// What to send as `Authorization: Bearer …`. Shown this once and stored nowhere: null when the request is repeated with its
+    /// `Idempotency-Key`.
     #[schema(example = "ade_key_01JZX3Q4T5V6W7X8Y9ZABCDEFG_…")]
-    pub secret: String,
+    pub secret: Option<String>,
 }
 
 /// Create an API key
@@ -66,5 +67,9 @@ pub async fn create_api_key(call: Call) -> Answer {
     let expires = new.expires.map(|seconds| Timestamp::from_millis(seconds * 1000));
     let (key, secret) = call.ade().keys.create(Some(workspace.workspace_id), &new.name, new.role, expires).await?;
     let link = format!("/workspaces/{}/api-keys/{}", workspace.workspace_id, key.key_id);
-    created(&call.request, &link, &CreatedApiKey { key: key.into(), secret: secret.expose() })
+    let key = CreatedApiKey { key: key.into(), secret: None };
+    let kept = serde_json::to_string(&key).map_err(Problem::internal)?;
+    let mut answer = created(&call.request, &link, &CreatedApiKey { secret: Some(secret.expose()), ..key })?;
+    answer.extensions_mut().insert(Kept::Body(kept));
+    Ok(answer)
 }

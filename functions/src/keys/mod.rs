@@ -1,6 +1,8 @@
 //! API keys.
 
 mod create;
+mod list;
+mod revoke;
 
 use ade_core::access::Role;
 use ade_core::id::{KeyId, WorkspaceId};
@@ -12,6 +14,8 @@ use utoipa::ToSchema;
 use crate::edge::object::object_name;
 
 pub use create::*;
+pub use list::*;
+pub use revoke::*;
 
 object_name!(ApiKeyObject, "ade.api_key");
 

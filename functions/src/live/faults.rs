@@ -8,6 +8,7 @@ use ade_core::id::ConfigId;
 use ade_core::layout;
 use ade_core::lease::Claim;
 use ade_core::run::{NewRun, Outcome, Run, RunOptions, RunStatus, Runs};
+use ade_core::safe_mode::SafeMode;
 use ade_local::embedded::Embedded;
 use async_trait::async_trait;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
@@ -71,7 +72,7 @@ impl Stack {
         tables.create_missing().await.unwrap();
         let objects = Objects::new(s3.clone(), s3, "test-bucket");
         objects.create_bucket().await.unwrap();
-        (Self { runs: Runs::new(tables.clone(), 100, None), tables, objects }, embedded)
+        (Self { runs: Runs::new(tables.clone(), 100, SafeMode::new(tables.clone())), tables, objects }, embedded)
     }
 
     async fn queued(&self) -> Run {

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::create::{DOCUMENTS, check, check_version, documents};
+use super::create::{DOCUMENTS, check, check_version, documents, earlier};
 use super::{Run, start};
 use crate::edge::problem::ProblemDocument;
 use crate::edge::respond::json;
@@ -74,7 +74,10 @@ pub async fn create_runs(call: Call) -> Answer {
         submitted_by: call.principal.submitter.clone(),
         trace_id: call.request.trace_id.clone(),
     });
-    let runs = call.ade().runs.create_all(new.collect()).await?;
+    let mut runs = earlier(&call).await?;
+    if runs.is_empty() {
+        runs = call.ade().runs.create_all(new.collect(), call.mark.as_ref()).await?;
+    }
     join_all(runs.iter().map(|run| start(&call, run))).await;
     json(StatusCode::CREATED, &List::new(runs.into_iter().map(Run::from).collect(), None))
 }

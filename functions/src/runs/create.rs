@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::Run;
 use crate::edge::problem::ProblemDocument;
 use crate::edge::stream::events;
-use crate::edge::{Call, Checks, Framing, Owned as _, Problem, StreamAnswer, StreamBody, created};
+use crate::edge::{Call, Checks, Framing, Kept, Owned as _, Problem, StreamAnswer, StreamBody, created};
 use crate::live;
 
 /// Most documents that are looked up for one request.
@@ -90,14 +90,26 @@ pub async fn create_run(call: Call) -> StreamAnswer {
         submitted_by: call.principal.submitter.clone(),
         trace_id: call.request.trace_id.clone(),
     };
-    let run = call.ade().runs.create(new).await?;
+    let run = match earlier(&call).await?.pop() {
+        Some(run) => run,
+        None => call.ade().runs.create_all(vec![new], call.mark.as_ref()).await?.remove(0),
+    };
     let id = run.run_id;
     call.note("run_id", id);
     if stream {
-        return stream_of(&call, &run).await;
+        let mut answer = stream_of(&call, &run).await?;
+        answer.extensions_mut().insert(Kept::RunEvents(id));
+        return Ok(answer);
     }
     start(&call, &run).await;
     created(&call.request, &format!("/runs/{id}"), &Run::from(run)).map(|response| response.map(StreamBody::from))
+}
+
+/// The runs that an earlier try of this request created, of which nobody heard. Starting them again does no harm.
+pub(super) async fn earlier(call: &Call) -> Result<Vec<run::Run>, Problem> {
+    let ids = call.mark.as_ref().map(|mark| mark.created.clone()).unwrap_or_default();
+    let runs = try_join_all(ids.into_iter().map(|id| call.ade().runs.get(id))).await?;
+    Ok(runs.into_iter().flatten().collect())
 }
 
 /// Starts a new run and answers with its events. In safe mode it is over already, and they are all there.

@@ -4,6 +4,7 @@ use ade_core::run::{Retry, RetryBuild};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::create::earlier;
 use super::{Run, start};
 use crate::edge::problem::ProblemDocument;
 use crate::edge::{Answer, Call, Problem, created};
@@ -46,7 +47,10 @@ pub async fn retry_run(call: Call) -> Answer {
         return Err(Problem::conflict("config_deleted", "The config of this run has been deleted."));
     }
     let retry = Retry { build, submitted_by: call.principal.submitter.clone(), trace_id: call.request.trace_id.clone() };
-    let run = call.ade().runs.retry(&original, retry).await?;
+    let run = match earlier(&call).await?.pop() {
+        Some(run) => run,
+        None => call.ade().runs.retry(&original, retry, call.mark.as_ref()).await?,
+    };
     start(&call, &run).await;
     created(&call.request, &format!("/runs/{}", run.run_id), &Run::from(run))
 }

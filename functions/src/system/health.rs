@@ -68,18 +68,19 @@ pub struct Health {
 )]
 pub async fn health(app: Arc<App>, _request: Request) -> Answer {
     let dispatcher = app.dispatcher().await;
-    let (store, objects, executor, confinement) = tokio::join!(
+    let (store, objects, executor, confinement, safe_mode) = tokio::join!(
         probe("store", app.ade.tables.check()),
         probe("objects", app.ade.objects.check()),
         probe("executor", dispatcher.check()),
         timeout(PATIENCE, Confinement::read(&app.ade.objects)),
+        safe_mode(&app),
     );
     // Without an executor everything can still be read and queued.
     let executor = Component { status: executor.status.min(Availability::Degraded), ..executor };
     // When the bucket does not answer, its own component says so.
     let executor = confined(executor, confinement.ok().and_then(Result::ok).flatten());
     let api = Component { name: "api".to_owned(), status: Availability::Available, detail: None };
-    let components = vec![api, store, objects, executor, safe_mode(&app)];
+    let components = vec![api, store, objects, executor, safe_mode];
     let status = components.iter().map(|component| component.status).max().unwrap_or(Availability::Available);
     let code = if status == Availability::Unavailable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     json(code, &Health { object: HealthObject::Name, status, components })
@@ -110,13 +111,15 @@ fn confined(executor: Component, confinement: Option<Confinement>) -> Component 
     Component { status, detail: Some(detail), ..executor }
 }
 
-fn safe_mode(app: &App) -> Component {
-    let settings = &app.ade.settings;
-    let (status, detail) = if settings.safe_mode {
-        let detail = settings.safe_mode_detail.as_deref().unwrap_or("New runs and builds are recorded but not executed.");
-        (Availability::Degraded, Some(detail.to_owned()))
-    } else {
-        (Availability::Available, None)
+async fn safe_mode(app: &App) -> Component {
+    let (status, detail) = match timeout(PATIENCE, app.ade.safe_mode.state()).await {
+        Ok(Ok(state)) if state.enabled => {
+            let detail = state.detail.unwrap_or_else(|| "New runs and builds are recorded but not executed.".to_owned());
+            (Availability::Degraded, Some(detail))
+        }
+        Ok(Ok(_)) => (Availability::Available, None),
+        // Why is told by the store.
+        Ok(Err(_)) | Err(_) => (Availability::Unavailable, Some("It can't be read.".to_owned())),
     };
     Component { name: "safe-mode".to_owned(), status, detail }
 }

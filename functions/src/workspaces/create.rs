@@ -36,18 +36,20 @@ pub struct CreateWorkspace {
 pub async fn create_workspace(call: Call) -> Answer {
     call.principal.require_system(Permission::SystemManage).map_err(|denied| Problem::denied(denied, "workspace"))?;
     let new: CreateWorkspace = call.request.json()?;
-    Checks::new()
-        .line("name", &new.name, NAME_LIMIT)
-        .that(
-            new.slug.as_deref().is_none_or(is_slug),
-            "slug",
-            "invalid_value",
-            format!("must be lower-case letters and digits in groups joined by single hyphens, at most {SLUG_LIMIT} characters"),
-        )
-        .finish()?;
+    checked_slug(Checks::new().line("name", &new.name, NAME_LIMIT), new.slug.as_deref()).finish()?;
     let workspace = call.ade().workspaces.create(&new.name, new.slug.as_deref()).await?;
     let link = format!("/workspaces/{}", workspace.workspace_id);
     created(&call.request, &link, &Workspace::from(workspace))
+}
+
+/// Notes a slug that can't be one.
+pub(super) fn checked_slug(checks: Checks, slug: Option<&str>) -> Checks {
+    checks.that(
+        slug.is_none_or(is_slug),
+        "slug",
+        "invalid_value",
+        format!("must be lower-case letters and digits in groups joined by single hyphens, at most {SLUG_LIMIT} characters"),
+    )
 }
 
 fn is_slug(text: &str) -> bool {

@@ -1,11 +1,12 @@
-use ade_core::access::Permission;
+use ade_core::access::Access;
+use futures::future::try_join_all;
 
 use super::Workspace;
 use crate::edge::{Answer, Call, List, PageQuery, ok};
 
 /// List workspaces
 ///
-/// Those that the key may see, newest first: all of them for a system admin, and for every other key its own.
+/// Those that the caller may see, newest first: all of them for a system admin, the key's own, or those that a person is a member of.
 #[utoipa::path(
     get,
     path = "/workspaces",
@@ -17,9 +18,12 @@ use crate::edge::{Answer, Call, List, PageQuery, ok};
 pub async fn list_workspaces(call: Call) -> Answer {
     let page = call.request.query::<PageQuery>()?.request()?;
     let workspaces = &call.ade().workspaces;
-    let Some(own) = call.principal.workspace else {
-        return ok(&List::of(workspaces.list(page).await?, Workspace::from));
-    };
-    let own = call.allow(Permission::WorkspaceRead, workspaces.get(own).await?)?;
-    ok(&List::new(vec![Workspace::from(own)], None))
+    match &call.principal.access {
+        Access::System => ok(&List::of(workspaces.list(page).await?, Workspace::from)),
+        // Few, so they are one page. Ids sort by age.
+        Access::Workspaces(roles) => {
+            let own = try_join_all(roles.keys().rev().map(|id| workspaces.get(*id))).await?;
+            ok(&List::new(own.into_iter().flatten().map(Workspace::from).collect(), None))
+        }
+    }
 }

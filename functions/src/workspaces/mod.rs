@@ -1,8 +1,10 @@
 //! Workspaces.
 
 mod create;
+mod delete;
 mod get;
 mod list;
+mod update;
 
 use ade_core::id::WorkspaceId;
 use ade_core::workspace;
@@ -12,8 +14,10 @@ use utoipa::ToSchema;
 use crate::edge::object::object_name;
 
 pub use create::*;
+pub use delete::*;
 pub use get::*;
 pub use list::*;
+pub use update::*;
 
 object_name!(WorkspaceObject, "ade.workspace");
 

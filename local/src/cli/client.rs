@@ -2,6 +2,7 @@
 //!
 //! Unknown fields and event types are ignored, so that an older command works with a newer ADE.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,11 +17,12 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use super::connection::Connection;
 use super::error::{CliError, chain};
+use super::follow::Followed;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,6 +30,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Live streams carry a heartbeat every 10 s: one that is silent for so long is cut.
 const STREAM_SILENCE: Duration = Duration::from_secs(45);
+/// Items of a page of a list, at most.
+const PAGE: usize = 200;
 /// The longest event line accepted; the server cuts messages at 64 KiB.
 const LINE_LIMIT: usize = 4 << 20;
 /// What stays as it is in a path segment (RFC 3986, unreserved).
@@ -116,18 +120,39 @@ impl From<ApiError> for CliError {
         match &error {
             ApiError::Unreachable { .. } => failed.hint("is it running? `ade up` starts a local one; --url or ADE_URL names another"),
             ApiError::Refused(problem) => match problem.status {
+                400 | 422 if problem.code == "idempotency_key_reused" => failed.hint("use another key for another request"),
                 401 => failed.hint("give a valid key with --api-key or ADE_API_KEY; a local one is in .ade/local.json"),
                 403 => failed.hint("this needs a key with another role: ask an admin of the workspace"),
                 429 | 503 => failed.hint("the server is busy: try again in a moment"),
                 422 if problem.code.starts_with("document_") => {
                     failed.hint("open the file in a spreadsheet program and save it without a password as .xlsx or .csv")
                 }
+                404 => failed.hint("check the id; what belongs to another workspace than the key's does not exist for it"),
+                409 => failed.hint(conflict_hint(&problem.code)),
+                412 | 428 => failed.hint("somebody else changed it: read it again, then repeat your change"),
+                413 => failed.hint("send less at a time, or ask the operator for a higher limit"),
                 500..=599 => failed.hint("the server's log says more under this request id; locally: .ade/logs/functions"),
-                _ => failed,
+                _ => failed.hint("correct what the message names; docs/api.md describes every field"),
             },
             ApiError::Answer(_) => failed.hint("does --url name an ADE of this version?"),
-            ApiError::File { .. } => failed,
+            ApiError::File { .. } => failed.hint("check that the place exists, has room and may be used by you"),
         }
+    }
+}
+
+/// What to do when another state is needed first.
+fn conflict_hint(code: &str) -> &'static str {
+    match code {
+        "build_in_progress" => "wait for it with `ade builds logs --follow BUILD`, or end it with `ade builds cancel BUILD`",
+        "run_not_over" | "output_not_ready" => "wait for its end with `ade runs logs --follow RUN`",
+        "run_not_cancelable" | "build_not_cancelable" => "it is over; see how with `ade runs show RUN` or `ade builds show BUILD`",
+        "document_not_ready" | "document_not_uploaded" => "upload the document and complete it first",
+        "slug_taken" => "choose another slug",
+        "in_use" => "wait for its runs, or end them: `ade runs list --active`",
+        "workspace_not_empty" => "delete its configs first",
+        "safe_mode_locked" => "unset ADE_SAFE_MODE in the environment of the functions",
+        "config_deleted" => "start a new run with another config",
+        _ => "look at what it is now, then try again",
     }
 }
 
@@ -178,17 +203,6 @@ pub(super) struct Run {
     pub(super) id: RunId,
     /// Where it is in its life.
     pub(super) status: RunStatus,
-    /// The config it runs.
-    pub(super) config_id: ConfigId,
-    /// Its documents.
-    #[serde(default)]
-    pub(super) input_documents: Vec<RunDocument>,
-    /// When it was created, in Unix seconds.
-    pub(super) created: i64,
-    /// When it started.
-    pub(super) started: Option<i64>,
-    /// When it was over.
-    pub(super) finished: Option<i64>,
     /// The result in one sentence.
     pub(super) summary: Option<String>,
     /// What went wrong.
@@ -199,13 +213,6 @@ pub(super) struct Run {
     pub(super) artifact_uri: Option<String>,
 }
 
-/// A document of a run.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct RunDocument {
-    /// Its file name.
-    pub(super) name: String,
-}
-
 /// A file that a run produced.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Output {
@@ -214,6 +221,38 @@ pub(super) struct Output {
     pub(super) name: String,
     /// Its size in bytes.
     pub(super) byte_size: u64,
+}
+
+/// The query of a request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Query(String);
+
+impl Query {
+    /// One more parameter.
+    pub(super) fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        let sign = if self.0.is_empty() { '?' } else { '&' };
+        self.0 = format!("{}{sign}{name}={}", self.0, segment(&value.to_string()));
+        self
+    }
+
+    /// One more parameter, if it has a value.
+    pub(super) fn maybe(self, name: &str, value: Option<impl fmt::Display>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text as one segment of a path, or as a value in a query.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 /// A page of a list.
@@ -326,21 +365,64 @@ impl Client {
         Ok((run, EventStream::of(answer)))
     }
 
-    /// A run's events after `after_id`: the old ones, then new ones as they happen when `follow` is set.
-    pub(super) async fn events(&self, run: RunId, after_id: u64, follow: bool) -> Result<EventStream, ApiError> {
-        let request = self.request(Method::GET, &format!("/runs/{run}/events?after_id={after_id}&follow={follow}"));
+    /// The events of a run or build after `after_id`: the old ones, then new ones as they happen when `follow` is set.
+    pub(super) async fn events(&self, of: Followed, after_id: u64, follow: bool) -> Result<EventStream, ApiError> {
+        let query = Query::default().with("after_id", after_id).with("follow", follow);
+        let request = self.request(Method::GET, &format!("{}/events{query}", of.path()));
         Ok(EventStream::of(self.send(request).await?))
+    }
+
+    /// Asks for something; the answer as the server wrote it, null when it has nothing to say.
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
+        let request = self.request(method, path);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let answer = self.send(request.timeout(ANSWER_TIMEOUT).header(ACCEPT, "application/json")).await?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::Answer(error.to_string()))
+    }
+
+    /// The first items of a list.
+    pub(super) async fn first(&self, path: &str, query: &Query, limit: usize) -> Result<Vec<Value>, ApiError> {
+        let (mut items, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = query.clone().with("limit", (limit - items.len()).min(PAGE)).maybe("cursor", cursor);
+            let page: List<Value> = self.json(self.request(Method::GET, &format!("{path}{page}"))).await?;
+            items.extend(page.data);
+            cursor = page.next_cursor;
+            if items.len() >= limit || cursor.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// All items of a list.
+    pub(super) async fn all(&self, path: &str, query: &Query) -> Result<Vec<Value>, ApiError> {
+        self.first(path, query, usize::MAX).await
+    }
+
+    /// Saves an answer of this media type in a file, or writes it to stdout.
+    pub(super) async fn save(&self, path: &str, media_type: &str, to: Option<&Path>) -> Result<(), ApiError> {
+        let answer = self.send(self.request(Method::GET, path).header(ACCEPT, media_type)).await?;
+        if let Some(to) = to {
+            return self.write(answer, to).await;
+        }
+        let stdout = Path::new("the terminal");
+        let (mut out, mut body) = (tokio::io::stdout(), answer.bytes_stream());
+        while let Some(chunk) = body.try_next().await.map_err(|error| self.unreachable(&error))? {
+            out.write_all(&chunk).await.map_err(file_error("write to", stdout))?;
+        }
+        out.flush().await.map_err(file_error("write to", stdout))
     }
 
     /// One run.
     pub(super) async fn run(&self, id: RunId) -> Result<Run, ApiError> {
         self.json(self.request(Method::GET, &format!("/runs/{id}"))).await
-    }
-
-    /// The newest runs of a workspace, at most 200.
-    pub(super) async fn runs(&self, workspace: WorkspaceId, limit: u32) -> Result<Vec<Run>, ApiError> {
-        let page: List<Run> = self.json(self.request(Method::GET, &format!("/workspaces/{workspace}/runs?limit={limit}"))).await?;
-        Ok(page.data)
     }
 
     /// The files a run produced.
@@ -350,7 +432,7 @@ impl Client {
 
     /// Downloads an output of a run.
     pub(super) async fn download_output(&self, run: RunId, name: &str, to: &Path) -> Result<(), ApiError> {
-        let name: Vec<String> = name.split('/').map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
+        let name: Vec<String> = name.split('/').map(segment).collect();
         self.download(&format!("/runs/{run}/outputs/{}", name.join("/")), to).await
     }
 
@@ -365,6 +447,10 @@ impl Client {
         if !answer.status().is_success() {
             return Err(storage_refusal(answer).await);
         }
+        self.write(answer, to).await
+    }
+
+    async fn write(&self, answer: Response, to: &Path) -> Result<(), ApiError> {
         // Under another name until it is whole: a broken download must not look like an output.
         let partial = to.with_added_extension("part");
         let written = async {
@@ -388,8 +474,8 @@ impl Client {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let after = cursor.as_deref().map(|c| format!("&cursor={}", utf8_percent_encode(c, SEGMENT))).unwrap_or_default();
-            let page: List<T> = self.json(self.request(Method::GET, &format!("{path}?limit=200{after}"))).await?;
+            let query = Query::default().with("limit", PAGE).maybe("cursor", cursor);
+            let page: List<T> = self.json(self.request(Method::GET, &format!("{path}{query}"))).await?;
             all.extend(page.data);
             match page.next_cursor {
                 Some(next) => cursor = Some(next),
@@ -561,6 +647,47 @@ mod tests {
             prop_assert!(events[0].event.is_some());
             prop_assert!(events[1].event.is_none(), "an unknown type is passed on as a line only");
         }
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_do() {
+        let refused = |status: u16, code: &str| {
+            let problem = json!({ "status": status, "title": "Refused", "detail": "It can't be.", "code": code, "request_id": "r-1" });
+            ApiError::Refused(Box::new(serde_json::from_value(problem).unwrap()))
+        };
+        let statuses = [
+            (400, "invalid_json"),
+            (401, "unauthorized"),
+            (403, "permission_denied"),
+            (404, "run_not_found"),
+            (409, "build_in_progress"),
+            (409, "run_not_over"),
+            (409, "run_not_cancelable"),
+            (409, "document_not_ready"),
+            (409, "slug_taken"),
+            (409, "in_use"),
+            (409, "workspace_not_empty"),
+            (409, "safe_mode_locked"),
+            (409, "config_deleted"),
+            (409, "conflict"),
+            (412, "precondition_failed"),
+            (413, "payload_too_large"),
+            (415, "unsupported_media_type"),
+            (422, "validation_failed"),
+            (422, "document_encrypted"),
+            (422, "idempotency_key_reused"),
+            (429, "throttled"),
+            (500, "internal"),
+            (503, "storage_unavailable"),
+            (504, "function_timeout"),
+        ];
+        let file = |action| ApiError::File { action, path: "a.csv".to_owned(), source: std::io::Error::other("it is full") };
+        let unreachable = ApiError::Unreachable { url: "http://127.0.0.1:8000".to_owned(), reason: "connection refused".to_owned() };
+        let others = [unreachable, ApiError::Answer("status 302 without an explanation".to_owned()), file("read"), file("write")];
+        let errors = statuses.into_iter().map(|(status, code)| refused(status, code)).chain(others);
+        let texts: Vec<String> = errors.map(|error| CliError::from(error).to_string()).collect();
+        assert!(texts.iter().all(|text| text.contains("\n  hint: ")), "{texts:#?}");
+        insta::assert_snapshot!(texts.join("\n"));
     }
 
     #[test]

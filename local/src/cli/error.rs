@@ -12,6 +12,8 @@ pub enum Exit {
     Usage,
     /// The person stopped it (128 + SIGINT, as shells report it).
     Interrupted,
+    /// What was followed ended with this exit code.
+    Ended(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -20,6 +22,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Interrupted => 130,
+            Exit::Ended(code) => code,
         })
     }
 }
@@ -49,6 +52,11 @@ impl CliError {
     /// The person stopped the command.
     pub fn interrupted(message: impl fmt::Display) -> Self {
         Self { message: message.to_string(), hint: None, exit: Exit::Interrupted }
+    }
+
+    /// What was followed did not end well.
+    pub fn ended(code: u8, message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), hint: None, exit: Exit::Ended(code) }
     }
 
     /// Says what to do next.

@@ -3,22 +3,54 @@
 use std::time::{Duration, Instant};
 
 use ade_core::eventlog::EventBody;
-use ade_core::id::RunId;
+use ade_core::id::{BuildId, RunId};
 
+use super::CliError;
 use super::client::{ApiError, Client, EventStream, ReceivedEvent};
+use super::display::{print_line, visible};
 
 /// How long a server may stay out of reach before following is given up. The run itself goes on.
 const PATIENCE: Duration = Duration::from_mins(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// A run's events, each exactly once and in order.
+/// Whose events are followed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Followed {
+    /// A run's.
+    Run(RunId),
+    /// A build's.
+    Build(BuildId),
+}
+
+impl Followed {
+    /// Its path in the API.
+    pub(super) fn path(self) -> String {
+        match self {
+            Self::Run(id) => format!("/runs/{id}"),
+            Self::Build(id) => format!("/builds/{id}"),
+        }
+    }
+
+    /// Whether an event of its log is the last. The log of a run also tells of the ends of builds.
+    fn ends_with(self, event: &ReceivedEvent) -> bool {
+        match (self, event.event.as_ref().map(|event| &event.body)) {
+            (Self::Run(_), Some(EventBody::RunCompleted { .. })) => true,
+            (Self::Build(id), Some(EventBody::BuildCompleted { .. })) => {
+                event.event.as_ref().is_some_and(|event| event.build_id == Some(id))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The events of a run or build, each exactly once and in order.
 ///
-/// A stream that ends before the run was cut: by the network, by a restarted server, by a function whose time was up. It is
+/// A stream that ends before the last was cut: by the network, by a restarted server, by a function whose time was up. It is
 /// resumed after the last event that was read.
 pub(super) struct Follower<'a> {
     client: &'a Client,
-    run: RunId,
+    of: Followed,
     last_id: u64,
     stream: Option<EventStream>,
     over: bool,
@@ -26,11 +58,11 @@ pub(super) struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     /// Goes on from a stream that was just opened, whose next event is the one after `last_id`.
-    pub(super) fn new(client: &'a Client, run: RunId, last_id: u64, stream: Option<EventStream>) -> Self {
-        Self { client, run, last_id, stream, over: false }
+    pub(super) fn new(client: &'a Client, of: Followed, last_id: u64, stream: Option<EventStream>) -> Self {
+        Self { client, of, last_id, stream, over: false }
     }
 
-    /// The next event; `None` after the one that completes the run.
+    /// The next event; `None` after the last.
     pub(super) async fn next(&mut self) -> Result<Option<ReceivedEvent>, ApiError> {
         if self.over {
             return Ok(None);
@@ -40,10 +72,10 @@ impl<'a> Follower<'a> {
         loop {
             if let Some(event) = self.read().await? {
                 self.last_id = event.id;
-                self.over = completes(&event);
+                self.over = self.of.ends_with(&event);
                 return Ok(Some(event));
             }
-            match self.client.events(self.run, self.last_id, true).await {
+            match self.client.events(self.of, self.last_id, true).await {
                 Ok(stream) => self.stream = Some(stream),
                 Err(error) if is_passing(&error) && Instant::now() < deadline => {
                     tokio::time::sleep(pause).await;
@@ -71,8 +103,51 @@ impl<'a> Follower<'a> {
     }
 }
 
-fn completes(event: &ReceivedEvent) -> bool {
-    matches!(event.event.as_ref().map(|event| &event.body), Some(EventBody::RunCompleted { .. }))
+/// Prints the lines that a run or build printed, or its events as JSON. With `follow`, until it is over, and then what the command
+/// ends with is how that ended: 0 when it went well, else the exit code of what failed, or 1.
+pub(super) async fn follow_logs(client: &Client, of: Followed, follow: bool, json: bool) -> Result<(), CliError> {
+    let show = |event: &ReceivedEvent| match &event.event {
+        _ if json => print_line(&event.line),
+        Some(event) => {
+            if let EventBody::RunLog(line) | EventBody::BuildLog(line) = &event.body {
+                print_line(visible(&line.message).as_bytes());
+            }
+        }
+        None => {}
+    };
+    if !follow {
+        let mut stream = client.events(of, 0, false).await?;
+        while let Some(event) = stream.next().await? {
+            show(&event);
+        }
+        return Ok(());
+    }
+    let mut follower = Follower::new(client, of, 0, None);
+    let mut last = None;
+    while let Some(event) = follower.next().await? {
+        show(&event);
+        last = event.event;
+    }
+    match last.map(|event| event.body) {
+        Some(EventBody::RunCompleted { status, exit_code, error_message, summary, .. }) => {
+            verdict("run", &status, exit_code, error_message.or(summary).as_deref())
+        }
+        Some(EventBody::BuildCompleted { status, exit_code, error_message, summary }) => {
+            verdict("build", &status, exit_code, error_message.or(summary).as_deref())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn verdict(what: &str, status: &str, exit_code: Option<i32>, reason: Option<&str>) -> Result<(), CliError> {
+    if matches!(status, "succeeded" | "active") {
+        return Ok(());
+    }
+    let ended = if status == "canceled" { "was canceled" } else { "failed" };
+    let code = exit_code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code > 0).unwrap_or(1);
+    let reason = reason.map_or_else(|| "no reason was recorded".to_owned(), visible);
+    let hint = format!("see all about it with `ade {what}s show`");
+    Err(CliError::ended(code, format!("the {what} {ended}: {reason}")).hint(hint))
 }
 
 fn is_passing(error: &ApiError) -> bool {

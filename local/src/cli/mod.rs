@@ -1,8 +1,11 @@
 //! The `ade` command.
 //!
-//! `up`, `reset` and `demo` are about an ADE on this machine; `run` and `runs` talk HTTP to any ADE. An error says what
-//! happened and, in a hint, what to do next. Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly.
+//! `up`, `reset` and `demo` are about an ADE on this machine; all others talk HTTP to any ADE, but `admin bootstrap`, which talks to AWS.
+//! An error says what happened and, in a hint, what to do next. Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly; whoever
+//! follows a run gets the run's own.
 
+mod admin;
+mod builds;
 mod client;
 mod connection;
 mod demo;
@@ -10,13 +13,18 @@ mod display;
 mod error;
 mod expectation;
 mod follow;
+mod keys;
 mod local;
+mod members;
+mod output;
 mod report;
 mod run;
 mod runs;
+mod safe_mode;
 mod sheet;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 use self::connection::ConnectionArgs;
 pub use self::error::{CliError, Exit};
@@ -39,7 +47,21 @@ enum Command {
     Reset(local::ResetArgs),
     Run(run::RunArgs),
     Runs(runs::RunsArgs),
+    Builds(builds::BuildsArgs),
+    Keys(keys::KeysArgs),
+    Members(members::MembersArgs),
+    SafeMode(safe_mode::SafeModeArgs),
+    Admin(admin::AdminArgs),
     Demo(demo::DemoArgs),
+    Completions(CompletionsArgs),
+}
+
+/// Print a script that completes commands and options in a shell
+#[derive(Debug, Args)]
+#[command(after_help = "For bash: `ade completions bash > ~/.local/share/bash-completion/completions/ade`.")]
+struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
 }
 
 impl Cli {
@@ -51,6 +73,15 @@ impl Cli {
             Command::Demo(args) => demo::run(args).await,
             Command::Run(args) => run::run(&self.connection, args).await,
             Command::Runs(args) => runs::run(&self.connection.resolve()?, args).await,
+            Command::Builds(args) => builds::run(&self.connection.resolve()?, args).await,
+            Command::Keys(args) => keys::run(&self.connection.resolve()?, args).await,
+            Command::Members(args) => members::run(&self.connection.resolve()?, args).await,
+            Command::SafeMode(args) => safe_mode::run(&self.connection.resolve()?, args).await,
+            Command::Admin(args) => admin::run(&self.connection, args).await,
+            Command::Completions(CompletionsArgs { shell }) => {
+                clap_complete::generate(shell, &mut Self::command(), "ade", &mut std::io::stdout());
+                Ok(())
+            }
         }
     }
 }

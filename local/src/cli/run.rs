@@ -18,7 +18,7 @@ use super::CliError;
 use super::client::{ApiError, Client, Config, NewDocument, Output, Run};
 use super::connection::ConnectionArgs;
 use super::display::{Display, print_line};
-use super::follow::Follower;
+use super::follow::{Followed, Follower};
 use super::local::Signals;
 use super::report;
 
@@ -115,7 +115,7 @@ async fn clean_to_the_end(
     }
     let (id, stream) = client.create_run(config.id, &documents).await?;
     started.get_or_init(|| id);
-    let mut follower = Follower::new(client, id, 0, Some(stream));
+    let mut follower = Follower::new(client, Followed::Run(id), 0, Some(stream));
     let lost = |error: ApiError| CliError::from(error).hint(format!("the run goes on; see it with `ade runs show {id}`"));
     let mut took = None;
     while let Some(event) = follower.next().await.map_err(lost)? {
@@ -164,6 +164,12 @@ async fn fetch(client: &Client, id: RunId, out: &Destination) -> Result<Finished
         None
     };
     Ok(Finished { run, took: None, directory, outputs: placed, artifact })
+}
+
+/// Downloads everything that a run left into a directory; where it is then.
+pub(super) async fn download_outputs(client: &Client, id: RunId, directory: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let finished = fetch(client, id, &Destination::Here(directory.to_owned())).await?;
+    Ok(finished.outputs.into_iter().map(|(_, path)| path).chain(finished.artifact).collect())
 }
 
 impl Finished {

@@ -71,7 +71,10 @@ macro_rules! answers {
 
 requests! {
     create_workspace: "CreateWorkspace";
+    update_workspace: "UpdateWorkspace";
     create_api_key: "CreateApiKey";
+    put_member: "PutMember";
+    put_safe_mode: "PutSafeMode";
     create_config: "CreateConfig";
     create_document: "CreateDocument";
     create_build: "CreateBuild";
@@ -93,6 +96,9 @@ answers! {
     run_issue: "RunIssue";
     run_summary: "RunSummary";
     download: "Download";
+    member: "Member";
+    safe_mode: "SafeMode";
+    meta: "Meta";
     health: "Health";
     event: "Event";
     problem: "Problem";

@@ -22,12 +22,13 @@ use crate::edge::List;
 use crate::edge::problem::{FieldError, ProblemDocument};
 use crate::events::LogEntry;
 use crate::keys::{ApiKey, ApiKeyObject, CreateApiKey, CreatedApiKey};
+use crate::members::{Member, MemberObject, PutMember};
 use crate::runs::{
     CreateRun, CreateRuns, FieldSummary, FindingSummary, MappedColumn, OutputKind, RetryRun, Run, RunIssue, RunIssueObject, RunLinks,
     RunLogs, RunLogsObject, RunObject, RunOutput, RunOutputObject, RunSummary, RunSummaryObject, TableSummary, UnmappedColumn,
 };
-use crate::system::{Availability, Component, Health, HealthObject};
-use crate::workspaces::{CreateWorkspace, Workspace, WorkspaceObject};
+use crate::system::{Availability, Component, Health, HealthObject, Meta, MetaObject, PutSafeMode, SafeMode, SafeModeObject};
+use crate::workspaces::{CreateWorkspace, UpdateWorkspace, Workspace, WorkspaceObject};
 
 pub(super) const EVENT_TYPES: [&str; 9] =
     ["run.created", "run.started", "run.log", "run.output", "run.completed", "build.created", "build.step", "build.log", "build.completed"];
@@ -86,7 +87,8 @@ fn failure() -> impl Strategy<Value = Failure> {
 }
 
 fn submitter() -> impl Strategy<Value = Submitter> {
-    (text(), text()).prop_map(|(id, name)| Submitter { kind: PrincipalKind::ApiKey, id, name })
+    let kind = select(&[PrincipalKind::ApiKey, PrincipalKind::User][..]);
+    (kind, text(), text()).prop_map(|(kind, id, name)| Submitter { kind, id, name })
 }
 
 fn stream() -> impl Strategy<Value = LogStream> {
@@ -101,9 +103,55 @@ pub(super) fn create_workspace() -> impl Strategy<Value = CreateWorkspace> {
     (name(), of("[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,3}")).prop_map(|(name, slug)| CreateWorkspace { name, slug })
 }
 
+pub(super) fn update_workspace() -> impl Strategy<Value = UpdateWorkspace> {
+    (of(name()), of("[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,3}")).prop_map(|(name, slug)| UpdateWorkspace { name, slug })
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    select(&[Role::Viewer, Role::Operator, Role::Editor, Role::Admin][..])
+}
+
+pub(super) fn put_member() -> impl Strategy<Value = PutMember> {
+    (role(), of(name())).prop_map(|(role, name)| PutMember { role, name })
+}
+
+pub(super) fn member() -> impl Strategy<Value = Member> {
+    (text(), id("ws_"), of(name()), role(), seconds()).prop_map(|(subject, workspace_id, name, role, created)| Member {
+        subject,
+        object: MemberObject::Name,
+        workspace_id,
+        name,
+        role,
+        created,
+    })
+}
+
+pub(super) fn put_safe_mode() -> impl Strategy<Value = PutSafeMode> {
+    (any::<bool>(), of(name())).prop_map(|(enabled, detail)| PutSafeMode { enabled, detail })
+}
+
+pub(super) fn safe_mode() -> impl Strategy<Value = SafeMode> {
+    (any::<bool>(), of(text()), any::<bool>(), of(seconds())).prop_map(|(enabled, detail, locked, updated)| SafeMode {
+        object: SafeModeObject::Name,
+        enabled,
+        detail,
+        locked,
+        updated,
+    })
+}
+
+pub(super) fn meta() -> impl Strategy<Value = Meta> {
+    (text(), text(), of(text()), of(text())).prop_map(|(api_version, version, engine_spec, commit)| Meta {
+        object: MetaObject::Name,
+        api_version,
+        version,
+        engine_spec,
+        commit,
+    })
+}
+
 pub(super) fn create_api_key() -> impl Strategy<Value = CreateApiKey> {
-    let role = select(&[Role::Viewer, Role::Operator, Role::Editor, Role::Admin][..]);
-    (name(), role, of(seconds())).prop_map(|(name, role, expires)| CreateApiKey { name, role, expires })
+    (name(), role(), of(seconds())).prop_map(|(name, role, expires)| CreateApiKey { name, role, expires })
 }
 
 pub(super) fn create_config() -> impl Strategy<Value = CreateConfig> {
@@ -241,7 +289,7 @@ pub(super) fn workspace() -> impl Strategy<Value = Workspace> {
 
 pub(super) fn created_api_key() -> impl Strategy<Value = CreatedApiKey> {
     let role = select(&[Role::Viewer, Role::Operator, Role::Editor, Role::Admin, Role::SystemAdmin][..]);
-    (id("key_"), of(id("ws_")), name(), role, seconds(), of(seconds()), of(seconds()), of(seconds()), text()).prop_map(
+    (id("key_"), of(id("ws_")), name(), role, seconds(), of(seconds()), of(seconds()), of(seconds()), of(text())).prop_map(
         |(id, workspace_id, name, role, created, expires, last_used, revoked, secret)| CreatedApiKey {
             key: ApiKey { id, object: ApiKeyObject::Name, workspace_id, name, role, created, expires, last_used, revoked },
             secret,

@@ -3,17 +3,22 @@
 //! Every test starts an `ade up` of its own on a free port and an empty data directory. Every answer and every event that a test
 //! sees is checked against `docs/openapi.json` by the client ([`contract`]), and no function may have panicked when a test ends.
 
+mod administration;
+mod browsers;
 mod builds;
 mod cancel;
 mod client;
 mod command;
+mod commands;
 mod console;
 mod contract;
 mod crash;
 mod faults;
 mod fixtures;
+mod idempotency;
 mod main_path;
 mod noise;
+mod oidc;
 mod recovery;
 mod refusals;
 mod results;

@@ -1,0 +1,88 @@
+//! Renaming and deleting workspaces.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use ulid::Ulid;
+
+use super::model::{Workspace, WorkspaceSlug};
+use super::{CreateWorkspaceError, Workspaces};
+use crate::id::WorkspaceId;
+use crate::store::table::{CONFIGS, RUNS, WORKSPACES, string_key};
+use crate::store::{Item, PageRequest, StoreError};
+
+/// Why a workspace was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteWorkspaceError {
+    /// Runs of it are queued or running.
+    #[error("the workspace has runs that are not over")]
+    InUse,
+    /// It has configs.
+    #[error("the workspace still has configs; delete them first")]
+    NotEmpty,
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Workspaces {
+    /// Gives a workspace another name, another slug, or both.
+    pub async fn update(&self, workspace: &Workspace, name: Option<&str>, slug: Option<&str>) -> Result<Workspace, CreateWorkspaceError> {
+        let mut changed = workspace.clone();
+        name.unwrap_or(&workspace.name).clone_into(&mut changed.name);
+        slug.unwrap_or(&workspace.slug).clone_into(&mut changed.slug);
+        let update = self.tables.update(&WORKSPACES, key(workspace.workspace_id)).set("name", &changed.name)?.set("slug", &changed.slug)?;
+        let update = update.when_equals("slug", &workspace.slug)?;
+        let mut items = vec![TransactWriteItem::builder().update(update.into_transaction()?).build()];
+        if changed.slug != workspace.slug {
+            items.push(self.tables.create_in_transaction(&WORKSPACES, &WorkspaceSlug::new(&changed))?);
+            items.push(self.tables.delete_in_transaction(&WORKSPACES, slug_key(&workspace.slug))?);
+        }
+        match self.tables.transact(&Ulid::generate().to_string(), items).await {
+            Ok(()) => Ok(changed),
+            Err(StoreError::Condition(_)) if changed.slug != workspace.slug => Err(CreateWorkspaceError::SlugTaken(changed.slug)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes a workspace without configs and without runs under way: its record, its slug and its members. What is left of older runs
+    /// and documents goes with their retention.
+    pub async fn delete(&self, workspace: &Workspace) -> Result<(), DeleteWorkspaceError> {
+        let id = workspace.workspace_id;
+        for status in ["queued", "running"] {
+            if self.holds(&RUNS, "by_workspace_status", &format!("{id}#{status}")).await? {
+                return Err(DeleteWorkspaceError::InUse);
+            }
+        }
+        if self.holds(&CONFIGS, "by_workspace", &id.to_string()).await? {
+            return Err(DeleteWorkspaceError::NotEmpty);
+        }
+        let items = vec![
+            self.tables.delete_in_transaction(&WORKSPACES, key(id))?,
+            self.tables.delete_in_transaction(&WORKSPACES, slug_key(&workspace.slug))?,
+        ];
+        self.tables.transact(&Ulid::generate().to_string(), items).await?;
+        loop {
+            let page = PageRequest { limit: 100, cursor: None };
+            let members = self.members(id, page).await.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            if members.items.is_empty() {
+                return Ok(());
+            }
+            for member in members.items {
+                self.delete_member(id, &member.subject).await?;
+            }
+        }
+    }
+
+    async fn holds(&self, table: &crate::store::Table, index: &str, partition: &str) -> Result<bool, StoreError> {
+        // Every id begins with a letter.
+        let whole = ("a".to_owned(), "~".to_owned());
+        Ok(!self.tables.newest_between(table, index, partition, whole, 1).await?.is_empty())
+    }
+}
+
+fn key(id: WorkspaceId) -> Item {
+    string_key([("workspace_id", &id.to_string()), ("item", Workspace::ITEM)])
+}
+
+fn slug_key(slug: &str) -> Item {
+    string_key([("workspace_id", &WorkspaceSlug::key(slug)), ("item", WorkspaceSlug::ITEM)])
+}

@@ -1,0 +1,138 @@
+//! What a page of a list costs, as DynamoDB counts it: as much in a large table as in a small one.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use ade_core::id::{ConfigId, DocumentId};
+use ade_core::run::{ListRuns, RunStatus, Runs};
+use ade_core::safe_mode::SafeMode;
+use ade_core::store::{PageRequest, Tables};
+use aws_sdk_dynamodb::config::ConfigBag;
+use aws_sdk_dynamodb::config::interceptors::{BeforeSerializationInterceptorContextMut, FinalizerInterceptorContextRef};
+use aws_sdk_dynamodb::config::{Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, ReturnConsumedCapacity, WriteRequest};
+
+use crate::stack::TestStack;
+
+/// Runs in the small table.
+const SMALL: usize = 1_000;
+
+/// Adds up what queries cost.
+#[derive(Debug, Clone, Default)]
+struct Meter(Arc<Mutex<f64>>);
+
+impl Intercept for Meter {
+    fn name(&self) -> &'static str {
+        "meter"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(input) = context.input_mut().downcast_mut::<QueryInput>() {
+            input.return_consumed_capacity = Some(ReturnConsumedCapacity::Total);
+        }
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let output = context.output_or_error().and_then(Result::ok).and_then(|output| output.downcast_ref::<QueryOutput>());
+        if let Some(units) = output.and_then(|output| output.consumed_capacity()?.capacity_units) {
+            *self.0.lock().unwrap() += units;
+        }
+        Ok(())
+    }
+}
+
+/// A table with so many runs of one workspace, one in a hundred of which failed and three of which are running.
+async fn table_of(count: usize) -> (TestStack, Runs, Meter) {
+    let stack = TestStack::start().await;
+    let template = stack.runs.create(stack.new_run(ConfigId::generate(), vec![stack.document("a.csv").await])).await.unwrap();
+    let key = [("run_id", template.run_id.to_string()), ("item", "run".to_owned())];
+    let key = key.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).collect();
+    let client = stack.tables.client();
+    let name = stack.tables.name(&ade_core::store::table::RUNS);
+    let item = client.get_item().table_name(&name).set_key(Some(key)).send().await.unwrap().item.unwrap();
+    let runs: Vec<_> = (1..count).collect();
+    for some in runs.chunks(25) {
+        let puts = some.iter().map(|n| {
+            let status = match n {
+                1..=3 => RunStatus::Running,
+                n if n % 100 == 0 => RunStatus::Failed,
+                _ => RunStatus::Succeeded,
+            };
+            let id = ade_core::id::RunId::first_at(template.created.millis() - i64::try_from(*n).unwrap());
+            let mut item = item.clone();
+            let changes = [
+                ("run_id", id.to_string()),
+                ("status", status.word().to_owned()),
+                ("workspace_status", format!("{}#{}", stack.workspace, status.word())),
+            ];
+            item.extend(changes.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))));
+            let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        });
+        let written = client.batch_write_item().request_items(&name, puts.collect()).send().await.unwrap();
+        assert!(written.unprocessed_items.unwrap_or_default().is_empty());
+    }
+    let meter = Meter::default();
+    let config = client.config().to_builder().interceptor(meter.clone()).build();
+    let tables = Tables::new(aws_sdk_dynamodb::Client::from_conf(config), "test-");
+    (stack, Runs::new(tables.clone(), 100, SafeMode::new(tables)), meter)
+}
+
+#[tokio::test]
+async fn a_page_costs_the_same_in_a_large_table() {
+    // `LARGE_TABLE=100000` measures what is too slow to be made in every test run.
+    let large = std::env::var("LARGE_TABLE").ok().and_then(|count| count.parse().ok()).unwrap_or(5_500);
+    let statuses = |statuses: &[RunStatus]| ListRuns { statuses: statuses.iter().copied().collect::<BTreeSet<_>>(), ..ListRuns::default() };
+    let wanted = [
+        ("all", ListRuns::default()),
+        ("failed", statuses(&[RunStatus::Failed])),
+        ("under way", statuses(&[RunStatus::Queued, RunStatus::Running])),
+        ("failed or under way", statuses(&[RunStatus::Failed, RunStatus::Running])),
+        ("with a document", ListRuns { document_id: Some(DocumentId::generate()), ..ListRuns::default() }),
+    ];
+    let mut costs = Vec::new();
+    for count in [SMALL, large] {
+        let (stack, runs, meter) = table_of(count).await;
+        let page = async |wanted: &ListRuns, cursor| {
+            *meter.0.lock().unwrap() = 0.0;
+            let began = std::time::Instant::now();
+            let page = runs.list(stack.workspace, wanted, PageRequest { limit: 10, cursor }).await.unwrap();
+            (page, *meter.0.lock().unwrap(), began.elapsed())
+        };
+        let mut of_table = Vec::new();
+        for (name, wanted) in &wanted {
+            let (first, units, took) = page(wanted, None).await;
+            eprintln!("{count} runs, {name}: {} items, {units} read units, {took:?}", first.items.len());
+            of_table.push((*name, units));
+        }
+        let (mut at, mut cursor) = (0, None);
+        while at < 500 {
+            let (next, units, took) = page(&ListRuns::default(), cursor).await;
+            at += 1;
+            if at == 500 || next.next.is_none() {
+                eprintln!("{count} runs, page {at}: {} items, {units} read units, {took:?}", next.items.len());
+            }
+            assert!(units <= of_table[0].1, "page {at} costs {units}");
+            cursor = next.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        costs.push(of_table);
+    }
+    assert!(costs[0][0].1 > 0.0, "the meter measures");
+    assert_eq!(costs[0], costs[1]);
+}

@@ -1,0 +1,5 @@
+//! Serves [`ade_functions::system::get_safe_mode`].
+
+fn main() -> std::process::ExitCode {
+    ade_functions::edge::serve(ade_functions::system::get_safe_mode)
+}

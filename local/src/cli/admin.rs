@@ -1,0 +1,146 @@
+//! `ade admin`: what the administrators of a system do.
+
+use ade_core::access::Role;
+use ade_core::id::WorkspaceId;
+use ade_core::key::ApiKeys;
+use ade_core::settings::Settings;
+use ade_core::store::Tables;
+use aws_config::BehaviorVersion;
+use clap::{Args, Subcommand};
+use console::style;
+use http::Method;
+use serde_json::json;
+use url::Url;
+
+use super::CliError;
+use super::client::{Client, Query};
+use super::connection::ConnectionArgs;
+use super::display::print_line;
+use super::local::environment;
+use super::output::{Column, print_done, print_item, print_list, text, time};
+
+/// Administer a system
+#[derive(Debug, Args)]
+pub(super) struct AdminArgs {
+    #[command(subcommand)]
+    command: AdminCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Create a system admin's key with AWS credentials, not over HTTP: the first key of a new system
+    Bootstrap {
+        /// The key's name for people
+        #[arg(long, default_value = "bootstrap")]
+        name: String,
+        /// DynamoDB of this endpoint instead of Amazon's
+        #[arg(long, value_name = "URL")]
+        aws_endpoint_url: Option<Url>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List, create, rename and delete workspaces
+    #[command(subcommand)]
+    Workspaces(WorkspacesCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum WorkspacesCommand {
+    /// List the workspaces
+    List {
+        /// Print JSON, one workspace a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Create a workspace
+    Create {
+        /// Its name for people
+        name: String,
+        /// Its name for URLs and commands [default: made from its name]
+        #[arg(long)]
+        slug: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a workspace another name or slug
+    Update {
+        /// The workspace, by id
+        id: WorkspaceId,
+        /// Its new name
+        #[arg(long, required_unless_present = "slug")]
+        name: Option<String>,
+        /// Its new slug
+        #[arg(long)]
+        slug: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a workspace that has no configs
+    Delete {
+        /// The workspace, by id
+        id: WorkspaceId,
+    },
+}
+
+/// Runs the command.
+pub(super) async fn run(connection: &ConnectionArgs, args: AdminArgs) -> Result<(), CliError> {
+    match args.command {
+        AdminCommand::Bootstrap { name, aws_endpoint_url, json } => bootstrap(&name, aws_endpoint_url, json).await,
+        AdminCommand::Workspaces(command) => workspaces(&Client::new(&connection.resolve()?)?, command).await,
+    }
+}
+
+async fn bootstrap(name: &str, endpoint: Option<Url>, json: bool) -> Result<(), CliError> {
+    let settings = Settings::read(environment()).map_err(|error| CliError::usage(error).hint("docs/settings.md lists every setting"))?;
+    let mut aws = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(endpoint) = endpoint {
+        aws = aws.endpoint_url(endpoint.as_str());
+    }
+    let tables = Tables::new(aws_sdk_dynamodb::Client::new(&aws.load().await), settings.table_prefix.clone());
+    let created = ApiKeys::new(tables).create(None, name, Role::SystemAdmin, None).await;
+    let (key, secret) = created.map_err(|error| {
+        CliError::failed(format!("the key was not created: {error}")).hint(format!(
+            "check the AWS credentials and region, and that the stack's tables exist (their names start with {:?}: ADE_TABLE_PREFIX)",
+            settings.table_prefix
+        ))
+    })?;
+    if json {
+        print_line(json!({ "id": key.key_id, "role": "system_admin", "name": name, "secret": secret.expose() }).to_string().as_bytes());
+    } else {
+        println!("{} Created {}, a system admin's key. It is shown this once:\n", style("✓").green(), key.key_id);
+        println!("{}", secret.expose());
+    }
+    Ok(())
+}
+
+async fn workspaces(client: &Client, command: WorkspacesCommand) -> Result<(), CliError> {
+    match command {
+        WorkspacesCommand::List { json } => {
+            let workspaces = client.all("/workspaces", &Query::default()).await?;
+            print_list(&workspaces, json, LIST, "no workspaces yet; create one with `ade admin workspaces create NAME`");
+        }
+        WorkspacesCommand::Create { name, slug, json } => {
+            let body = json!({ "name": name, "slug": slug });
+            print_item(&client.ask(Method::POST, "/workspaces", Some(&body)).await?, json, LIST);
+        }
+        WorkspacesCommand::Update { id, name, slug, json } => {
+            let body = json!({ "name": name, "slug": slug });
+            print_item(&client.ask(Method::PATCH, &format!("/workspaces/{id}"), Some(&body)).await?, json, LIST);
+        }
+        WorkspacesCommand::Delete { id } => {
+            client.ask(Method::DELETE, &format!("/workspaces/{id}"), None).await?;
+            print_done(&json!({}), false, &format!("{id} is deleted"));
+        }
+    }
+    Ok(())
+}
+
+const LIST: &[Column] = &[
+    ("workspace", |workspace| text(workspace, "/id")),
+    ("slug", |workspace| text(workspace, "/slug")),
+    ("name", |workspace| text(workspace, "/name")),
+    ("created", |workspace| time(workspace, "/created")),
+];
