@@ -46,10 +46,11 @@ lint: ## Check formatting, Rust, Python and shell
 fmt: ## Format the Rust code
 	@cargo fmt --all
 
-openapi: ## Write docs/openapi.json from the handlers, and infra's generated files from that
+openapi: ## Write docs/openapi.json from the handlers, and what is made from it: infra's files, the console's types
 	@UPDATE=1 cargo test --locked --workspace --lib openapi_document
 	@UPDATE=1 cargo test --locked --workspace --lib infra_files
 	@local/dev/test template
+	@local/dev/console types
 
 docs: ## Write docs/settings.md from the declarations
 	@UPDATE=1 cargo test --locked --workspace --lib settings

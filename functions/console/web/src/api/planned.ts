@@ -37,22 +37,4 @@ export interface PlannedPaths {
   "/workspaces/{workspace_id}/configs/{config_id}/validate": Post<ConfigPath, never, { valid: boolean; issues: { path: string; line?: number | null; code: string; message: string; severity: string }[] }>;
   "/workspaces/{workspace_id}/configs/{config_id}/versions": Get<ConfigPath, { limit?: number; cursor?: string }, List<ConfigVersion>>;
   "/workspaces/{workspace_id}/configs/{config_id}/versions/{a}/diff/{b}": Get<ConfigPath & { a: string; b: string }, never, ConfigDiff>;
-  "/workspaces/{workspace_id}/api-keys": Get<{ workspace_id: string }, { limit?: number; cursor?: string }, List<S["ApiKey"]>>;
-  "/workspaces/{workspace_id}/api-keys/{key_id}": Delete<{ workspace_id: string; key_id: string }>;
-  "/workspaces/{workspace_id}/members": Get<{ workspace_id: string }, { limit?: number; cursor?: string }, List<Member>>;
-  "/workspaces/{workspace_id}/members/{subject}": Delete<{ workspace_id: string; subject: string }> & { put: { parameters: { path: { workspace_id: string; subject: string }; query?: never; header?: never; cookie?: never }; requestBody: { content: { "application/json": { role: S["Role"] } } } } & Answer<Member> };
-  "/system/safe-mode": { get: { parameters: { query?: never; path?: never; header?: never; cookie?: never }; requestBody?: never } & Answer<SafeMode> } & { put: { parameters: { query?: never; path?: never; header?: never; cookie?: never }; requestBody: { content: { "application/json": { enabled: boolean; detail: string | null } } } } & Answer<SafeMode> };
-  "/meta": { get: { parameters: { query?: never; path?: never; header?: never; cookie?: never }; requestBody?: never } & Answer<Record<string, unknown>> };
-}
-
-export interface Member {
-  subject: string;
-  role: S["Role"];
-  created: number;
-}
-
-export interface SafeMode {
-  enabled: boolean;
-  detail: string | null;
-  locked?: boolean;
 }

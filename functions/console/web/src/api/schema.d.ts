@@ -106,6 +106,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Browse the API
+         * @description The OpenAPI document as a page for people. Needs no key.
+         */
+        get: operations["get-docs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/documents/{document_id}": {
         parameters: {
             query?: never;
@@ -156,6 +176,26 @@ export interface paths {
          * @description Asks every component. Needs no key. While safe mode is on, `safe-mode` is `degraded` and its `detail` says why.
          */
         get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/meta": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell what is running
+         * @description Anybody who has signed in may ask.
+         */
+        get: operations["get-meta"];
         put?: never;
         post?: never;
         delete?: never;
@@ -403,6 +443,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/system/safe-mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get safe mode
+         * @description Anybody who has signed in may ask.
+         */
+        get: operations["get-safe-mode"];
+        /**
+         * Put safe mode
+         * @description Turns it on or off, for runs and builds that are created from now on; what is under way goes on. Needs a system admin key.
+         */
+        put: operations["put-safe-mode"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces": {
         parameters: {
             query?: never;
@@ -412,7 +476,7 @@ export interface paths {
         };
         /**
          * List workspaces
-         * @description Those that the key may see, newest first: all of them for a system admin, and for every other key its own.
+         * @description Those that the caller may see, newest first: all of them for a system admin, the key's own, or those that a person is a member of.
          */
         get: operations["list-workspaces"];
         put?: never;
@@ -438,10 +502,16 @@ export interface paths {
         get: operations["get-workspace"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a workspace
+         * @description Needs a system admin key. The workspace must have no configs and no runs under way. Its keys and members go with it; what is left of
+         *     older runs and documents is removed when their retention ends.
+         */
+        delete: operations["delete-workspace"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Update a workspace */
+        patch: operations["update-workspace"];
         trace?: never;
     };
     "/workspaces/{workspace_id}/api-keys": {
@@ -451,7 +521,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List API keys
+         * @description Newest first, revoked and expired ones included; without their secrets.
+         */
+        get: operations["list-api-keys"];
         put?: never;
         /**
          * Create an API key
@@ -459,6 +533,27 @@ export interface paths {
          */
         post: operations["create-api-key"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an API key
+         * @description It is refused from the next request on. The record stays, for what the key has done to be told apart; revoking it again changes
+         *     nothing.
+         */
+        delete: operations["revoke-api-key"];
         options?: never;
         head?: never;
         patch?: never;
@@ -545,6 +640,50 @@ export interface paths {
          */
         post: operations["create-document"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List members
+         * @description By subject. Keys are not members: they are listed by themselves.
+         */
+        get: operations["list-members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/members/{subject}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put a member
+         * @description Lets the person with this subject work in the workspace, or changes what they may do.
+         */
+        put: operations["put-member"];
+        post?: never;
+        /**
+         * Delete a member
+         * @description Ends what the person with this subject may do in the workspace, from their next request on.
+         */
+        delete: operations["delete-member"];
         options?: never;
         head?: never;
         patch?: never;
@@ -933,10 +1072,11 @@ export interface components {
         /** @description A new API key with its secret. */
         CreatedApiKey: components["schemas"]["ApiKey"] & {
             /**
-             * @description What to send as `Authorization: Bearer …`. Shown this once and stored nowhere.
+             * @description What to send as `Authorization: Bearer …`. Shown this once and stored nowhere: null when the request is repeated with its
+             *     `Idempotency-Key`.
              * @example ade_key_01JZX3Q4T5V6W7X8Y9ZABCDEFG_…
              */
-            secret: string;
+            secret?: string | null;
         };
         /** @description A new document and how to upload it. */
         CreatedDocument: components["schemas"]["Document"] & {
@@ -1216,6 +1356,51 @@ export interface components {
         /** @enum {string} */
         ListObject: "list";
         /** @description A page of a list, newest first. */
+        List_ApiKey: {
+            /** @description Always `list`. */
+            object: components["schemas"]["ListObject"];
+            /** @description The items. */
+            data: {
+                /** @description Its id, which is also the public part of the key. */
+                id: components["schemas"]["KeyId"];
+                /** @description Always `ade.api_key`. */
+                object: components["schemas"]["ApiKeyObject"];
+                workspace_id?: components["schemas"]["WorkspaceId"] | null;
+                /**
+                 * @description Its name for people.
+                 * @example Nightly import
+                 */
+                name: string;
+                /** @description What it may do. */
+                role: components["schemas"]["Role"];
+                /**
+                 * Format: int64
+                 * @description When it was created, in Unix seconds.
+                 * @example 1784000000
+                 */
+                created: number;
+                /**
+                 * Format: int64
+                 * @description When it stops working, in Unix seconds; null for never.
+                 */
+                expires?: number | null;
+                /**
+                 * Format: int64
+                 * @description When it was last used, to the minute, in Unix seconds.
+                 */
+                last_used?: number | null;
+                /**
+                 * Format: int64
+                 * @description When it was revoked, in Unix seconds.
+                 */
+                revoked?: number | null;
+            }[];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Give it as `cursor` to get the next page. */
+            next_cursor: string | null;
+        };
+        /** @description A page of a list, newest first. */
         List_Build: {
             /** @description Always `list`. */
             object: components["schemas"]["ListObject"];
@@ -1312,6 +1497,40 @@ export interface components {
                 active_build_id?: components["schemas"]["BuildId"] | null;
                 active_version_id?: components["schemas"]["ConfigVersionId"] | null;
                 building_build_id?: components["schemas"]["BuildId"] | null;
+            }[];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Give it as `cursor` to get the next page. */
+            next_cursor: string | null;
+        };
+        /** @description A page of a list, newest first. */
+        List_Member: {
+            /** @description Always `list`. */
+            object: components["schemas"]["ListObject"];
+            /** @description The items. */
+            data: {
+                /**
+                 * @description The subject (`sub`) of the identity provider's tokens.
+                 * @example 6f1e2a34-93d1-4b57-9c15-3d5e2b9a7c11
+                 */
+                subject: string;
+                /** @description Always `ade.member`. */
+                object: components["schemas"]["MemberObject"];
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /**
+                 * @description Their name for people.
+                 * @example Ada Okafor
+                 */
+                name?: string | null;
+                /** @description What they may do. */
+                role: components["schemas"]["Role"];
+                /**
+                 * Format: int64
+                 * @description When they became a member, in Unix seconds.
+                 * @example 1784000000
+                 */
+                created: number;
             }[];
             /** @description Whether another page follows. */
             has_more: boolean;
@@ -1607,6 +1826,60 @@ export interface components {
              */
             score: number;
         };
+        /** @description A member of a workspace. */
+        Member: {
+            /**
+             * @description The subject (`sub`) of the identity provider's tokens.
+             * @example 6f1e2a34-93d1-4b57-9c15-3d5e2b9a7c11
+             */
+            subject: string;
+            /** @description Always `ade.member`. */
+            object: components["schemas"]["MemberObject"];
+            /** @description The workspace. */
+            workspace_id: components["schemas"]["WorkspaceId"];
+            /**
+             * @description Their name for people.
+             * @example Ada Okafor
+             */
+            name: string | null;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+            /**
+             * Format: int64
+             * @description When they became a member, in Unix seconds.
+             * @example 1784000000
+             */
+            created: number;
+        };
+        /** @enum {string} */
+        MemberObject: "ade.member";
+        /** @description What is running here. */
+        Meta: {
+            /** @description Always `ade.meta`. */
+            object: components["schemas"]["MetaObject"];
+            /**
+             * @description The version of the API.
+             * @example 1
+             */
+            api_version: string;
+            /**
+             * @description The version of ADE and of its engine, which are released as one.
+             * @example 0.1.0
+             */
+            version: string;
+            /**
+             * @description The engine of new builds, when it is another one than ADE's own.
+             * @example ade-engine==1.9.8
+             */
+            engine_spec: string | null;
+            /**
+             * @description The commit that this was built from, if its builder told.
+             * @example 5d36d60c6a1f4b7f6f0d0b2f4c1d8a9e3b7c6d5e
+             */
+            commit: string | null;
+        };
+        /** @enum {string} */
+        MetaObject: "ade.meta";
         /**
          * @description What a file is, by its name.
          * @enum {string}
@@ -1629,7 +1902,7 @@ export interface components {
          * @description The kind of a principal.
          * @enum {string}
          */
-        PrincipalKind: "api_key";
+        PrincipalKind: "api_key" | "user";
         /** @description The body of every error. */
         Problem: {
             /**
@@ -1668,6 +1941,26 @@ export interface components {
             /** @description Each field that can't be accepted; on 422. */
             errors?: components["schemas"]["FieldError"][];
             build_id?: components["schemas"]["BuildId"] | null;
+        };
+        /** @description What a member is to be. */
+        PutMember: {
+            /** @description What they may do; not `system_admin`. */
+            role: components["schemas"]["Role"];
+            /**
+             * @description Their name for people.
+             * @example Ada Okafor
+             */
+            name?: string | null;
+        };
+        /** @description What safe mode is to be. */
+        PutSafeMode: {
+            /** @description Whether it is on. */
+            enabled: boolean;
+            /**
+             * @description What people are told.
+             * @example Maintenance until noon
+             */
+            detail?: string | null;
         };
         /**
          * @description What a repeated run runs on.
@@ -2034,6 +2327,27 @@ export interface components {
         };
         /** @enum {string} */
         RunSummaryObject: "ade.run.summary";
+        /** @description Safe mode: while it is on, new runs and builds are recorded and end at once as `canceled`. */
+        SafeMode: {
+            /** @description Always `ade.safe_mode`. */
+            object: components["schemas"]["SafeModeObject"];
+            /** @description Whether it is on. */
+            enabled: boolean;
+            /**
+             * @description What the operator wants people to know; it stands in the last event of everything that is skipped.
+             * @example Maintenance until noon
+             */
+            detail: string | null;
+            /** @description Whether the environment forces it on, so that it can't be changed here. */
+            locked: boolean;
+            /**
+             * Format: int64
+             * @description When it was last changed, in Unix seconds.
+             */
+            updated: number | null;
+        };
+        /** @enum {string} */
+        SafeModeObject: "ade.safe_mode";
         /**
          * @description Where a step of a build is.
          * @enum {string}
@@ -2043,7 +2357,7 @@ export interface components {
         Submitter: {
             /** @description What kind of principal it was. */
             type: components["schemas"]["PrincipalKind"];
-            /** @description Its id: for an API key, the key's id. */
+            /** @description Its id: for an API key, the key's id; for a person, the subject of the identity provider. */
             id: string;
             /** @description Its name for people. */
             name: string;
@@ -2110,6 +2424,21 @@ export interface components {
              * @example no_signal
              */
             reason: string;
+        };
+        /** @description What changes in a workspace; what is missing stays. */
+        UpdateWorkspace: {
+            /**
+             * @description Its name for people.
+             * @default null
+             * @example Finance
+             */
+            name: string | null;
+            /**
+             * @description Its unique name for URLs and commands.
+             * @default null
+             * @example finance
+             */
+            slug: string | null;
         };
         /** @description The request that uploads a document's bytes. */
         Upload: {
@@ -2250,7 +2579,10 @@ export interface operations {
     "cancel-build": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The build. */
                 build_id: components["schemas"]["BuildId"];
@@ -2266,6 +2598,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Build"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No key, or not a valid one. */
@@ -2297,6 +2638,15 @@ export interface operations {
             };
             /** @description The build is over, and was not canceled (`build_not_cancelable`). */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2523,7 +2873,10 @@ export interface operations {
     "create-run": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The config. */
                 config_id: components["schemas"]["ConfigId"];
@@ -2569,7 +2922,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description The body is missing or not JSON. */
+            /** @description The body is missing or not JSON, or a header can't be read. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2639,6 +2992,53 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             /** @description Too many requests; `Retry-After` says when to try again. */
@@ -2750,7 +3150,10 @@ export interface operations {
     "complete-document": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The document. */
                 document_id: components["schemas"]["DocumentId"];
@@ -2766,6 +3169,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No key, or not a valid one. */
@@ -2885,6 +3297,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    "get-meta": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Versions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Meta"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3111,7 +3588,10 @@ export interface operations {
     "cancel-run": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The run. */
                 run_id: components["schemas"]["RunId"];
@@ -3127,6 +3607,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No key, or not a valid one. */
@@ -3158,6 +3647,15 @@ export interface operations {
             };
             /** @description The run is over, and was not canceled (`run_not_cancelable`). */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3778,7 +4276,10 @@ export interface operations {
     "retry-run": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The run to repeat. */
                 run_id: components["schemas"]["RunId"];
@@ -3807,7 +4308,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description The body is missing or not JSON. */
+            /** @description The body is missing or not JSON, or a header can't be read. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3994,6 +4495,191 @@ export interface operations {
             };
         };
     };
+    "get-safe-mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Safe mode as it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafeMode"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-safe-mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "Maintenance until noon",
+                 *       "enabled": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["PutSafeMode"];
+            };
+        };
+        responses: {
+            /** @description Safe mode as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafeMode"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The environment forces it on (`safe_mode_locked`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-workspaces": {
         parameters: {
             query?: {
@@ -4076,7 +4762,10 @@ export interface operations {
     "create-workspace": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4097,7 +4786,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description The body is missing or not JSON. */
+            /** @description The body is missing or not JSON, or a header can't be read. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4266,10 +4955,314 @@ export interface operations {
             };
         };
     };
-    "create-api-key": {
+    "delete-workspace": {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has runs that are not over (`in_use`), or configs (`workspace_not_empty`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-workspace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateWorkspace"];
+            };
+        };
+        responses: {
+            /** @description The workspace as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another workspace has the slug (`slug_taken`), or somebody else changed this one at the same time. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-api-keys": {
+        parameters: {
+            query?: {
+                /** @description Most items of the page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_ApiKey"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-api-key": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The workspace. */
                 workspace_id: components["schemas"]["WorkspaceId"];
@@ -4293,7 +5286,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedApiKey"];
                 };
             };
-            /** @description The body is missing or not JSON. */
+            /** @description The body is missing or not JSON, or a header can't be read. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4358,6 +5351,85 @@ export interface operations {
             };
             /** @description Fields can't be accepted; `errors` names them. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "revoke-api-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The key. */
+                key_id: components["schemas"]["KeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, which is revoked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4488,7 +5560,10 @@ export interface operations {
     "create-config": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The workspace. */
                 workspace_id: components["schemas"]["WorkspaceId"];
@@ -4520,7 +5595,7 @@ export interface operations {
                     "application/json": components["schemas"]["Config"];
                 };
             };
-            /** @description The body is missing or not JSON. */
+            /** @description The body is missing or not JSON, or a header can't be read. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4796,7 +5871,10 @@ export interface operations {
     "create-build": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The workspace. */
                 workspace_id: components["schemas"]["WorkspaceId"];
@@ -4843,7 +5921,7 @@ export interface operations {
                     "application/json": components["schemas"]["Build"];
                 };
             };
-            /** @description The body is missing or not JSON. */
+            /** @description The body is missing or not JSON, or a header can't be read. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4947,7 +6025,10 @@ export interface operations {
     "create-document": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The workspace. */
                 workspace_id: components["schemas"]["WorkspaceId"];
@@ -4971,7 +6052,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedDocument"];
                 };
             };
-            /** @description The body is missing or not JSON. */
+            /** @description The body is missing or not JSON, or a header can't be read. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5036,6 +6117,302 @@ export interface operations {
             };
             /** @description Fields can't be accepted; `errors` names them. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-members": {
+        parameters: {
+            query?: {
+                /** @description Most items of the page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of members. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Member"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The subject (`sub`) of the identity provider's tokens. */
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutMember"];
+            };
+        };
+        responses: {
+            /** @description The member. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another state is needed first, or somebody else was faster. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The subject (`sub`) of the identity provider's tokens. */
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are no member. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5184,7 +6561,10 @@ export interface operations {
     "create-runs": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The workspace. */
                 workspace_id: components["schemas"]["WorkspaceId"];
@@ -5217,7 +6597,7 @@ export interface operations {
                     "application/json": components["schemas"]["List_Run"];
                 };
             };
-            /** @description The body is missing or not JSON. */
+            /** @description The body is missing or not JSON, or a header can't be read. */
             400: {
                 headers: {
                     [name: string]: unknown;

@@ -12,7 +12,7 @@ import { Card, Table, Td, Th, Tr } from "@/ui/table";
 import { said } from "@/ui/toast";
 import { Section } from "./settings";
 
-type ApiKey = Schemas["ApiKey"];
+type ApiKey = Schemas["List_ApiKey"]["data"][number];
 
 export const ROLES: [Schemas["Role"], string][] = [
   ["viewer", "Viewer: reads everything"],
@@ -59,10 +59,10 @@ export function Keys({ workspace }: { workspace: string }) {
                 <Tr key={key.id}>
                   <Td className="font-medium">{key.name}</Td>
                   <Td>{key.role.replace("_", " ")}</Td>
-                  <Td className="num text-soft">{key.last_used === null ? "never" : ago(key.last_used)}</Td>
-                  <Td className="num text-soft">{key.revoked !== null ? <Badge tone="bad">revoked</Badge> : key.expires === null ? "never" : key.expires * 1000 < Date.now() ? <Badge tone="warn">expired</Badge> : day(key.expires)}</Td>
+                  <Td className="num text-soft">{key.last_used == null ? "never" : ago(key.last_used)}</Td>
+                  <Td className="num text-soft">{key.revoked != null ? <Badge tone="bad">revoked</Badge> : key.expires == null ? "never" : key.expires * 1000 < Date.now() ? <Badge tone="warn">expired</Badge> : day(key.expires)}</Td>
                   <Td className="text-right">
-                    {key.revoked === null ? <Button size="small" look="danger" onClick={() => setRevoking(key)} aria-label={`Revoke ${key.name}`}>Revoke</Button> : null}
+                    {key.revoked == null ? <Button size="small" look="danger" onClick={() => setRevoking(key)} aria-label={`Revoke ${key.name}`}>Revoke</Button> : null}
                   </Td>
                 </Tr>
               ))}
@@ -91,8 +91,8 @@ function CreateKey({ workspace, onClose }: { workspace: string; onClose: () => v
     },
     onSuccess: () => client.invalidateQueries({ queryKey: ["keys", workspace] }),
   });
-  if (create.data) {
-    const { secret } = create.data;
+  const secret = create.data?.secret;
+  if (create.data && secret) {
     return (
       <Dialog open onOpenChange={(open) => !open && onClose()} title={`Key “${create.data.name}”`} description="Copy it now: it is shown this once and stored nowhere." footer={<Button look="primary" onClick={onClose}>Done</Button>}>
         <div className="flex items-center gap-2 rounded-md border border-line bg-sunken p-2.5">
