@@ -5,7 +5,8 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{BuildId, RunId, WorkspaceId};
+use crate::config::Validation;
+use crate::id::{BuildId, ConfigId, RunId, WorkspaceId};
 
 /// What the executor is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,26 @@ pub struct ExecuteBuild {
     /// Make this build, if it still waits for a builder.
     pub build_id: BuildId,
 }
+
+/// What the builder is asked to check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidateConfig {
+    /// Check the draft of this config.
+    pub validate_config_id: ConfigId,
+}
+
+/// What the builder is called with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum BuilderWork {
+    /// Make a build.
+    Build(ExecuteBuild),
+    /// Check a config.
+    Validate(ValidateConfig),
+}
+
+/// What the builder answers when it was to check a config: what it found, or why it could not.
+pub type ValidateAnswer = Result<Validation, String>;
 
 /// One piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

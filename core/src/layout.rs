@@ -14,6 +14,21 @@ use crate::id::{BuildId, ConfigId, DocumentId, RunId};
 /// Longest last part of a key made from a user's file name, in bytes: scratch files keep the name, and file systems stop at 255.
 const NAME_LIMIT: usize = 180;
 
+/// Prefix of everything that belongs to a config.
+pub fn config_prefix(config: ConfigId) -> String {
+    format!("configs/{config}/")
+}
+
+/// Prefix of everything that belongs to a build.
+pub fn build_prefix(build: BuildId) -> String {
+    format!("builds/{build}/")
+}
+
+/// Prefix of everything that belongs to a run.
+pub fn run_prefix(run: RunId) -> String {
+    format!("runs/{run}/")
+}
+
 /// Prefix of a config's draft files.
 pub fn draft_prefix(config: ConfigId) -> String {
     format!("configs/{config}/draft/")

@@ -47,6 +47,17 @@ pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
         configs::create_config,
         configs::list_configs,
         configs::get_config,
+        configs::update_config,
+        configs::delete_config,
+        configs::list_config_files,
+        configs::get_config_file,
+        configs::put_config_file,
+        configs::delete_config_file,
+        configs::move_config_file,
+        configs::validate_config,
+        configs::list_config_versions,
+        configs::get_config_version,
+        configs::diff_config_versions,
         builds::create_build,
         builds::list_builds,
         builds::get_build,
@@ -55,7 +66,10 @@ pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
         builds::cancel_build,
         documents::create_document,
         documents::complete_document,
+        documents::list_documents,
         documents::get_document,
+        documents::delete_document,
+        documents::download_document,
         runs::create_run,
         runs::create_runs,
         runs::list_runs,
@@ -159,6 +173,7 @@ fn add_problems(operation: &mut openapi::path::Operation) {
     let (has_path, has_query) = (stands_in(&ParameterIn::Path), stands_in(&ParameterIn::Query));
     let has_body = operation.request_body.is_some();
     let has_key = parameters.iter().any(|parameter| matches!(parameter, RefOr::T(p) if p.name == IDEMPOTENCY_KEY));
+    let has_json = matches!(&operation.request_body, Some(RefOr::T(body)) if body.content.contains_key("application/json"));
     let open = operation.security.is_some();
     let refusals = [
         ("400", has_body || has_key, "The body is missing or not JSON, or a header can't be read."),
@@ -167,7 +182,7 @@ fn add_problems(operation: &mut openapi::path::Operation) {
         ("404", has_path, "There is no such thing, or not for this caller."),
         ("409", has_body || has_key, "Another state is needed first, or somebody else was faster."),
         ("413", has_body, "Too large."),
-        ("415", has_body, "The body is not `application/json`."),
+        ("415", has_json, "The body is not `application/json`."),
         ("422", has_body || has_query || has_key, "Fields can't be accepted; `errors` names them."),
         ("429", true, "Too many requests; `Retry-After` says when to try again."),
         ("500", true, "A fault of ADE itself."),

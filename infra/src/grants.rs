@@ -53,6 +53,10 @@ const fn write(prefix: &'static str) -> Grant {
     Objects(prefix, "PutObject")
 }
 
+const fn erase(prefix: &'static str) -> Grant {
+    Objects(prefix, "DeleteObject")
+}
+
 /// To find out who asks, and what a person may do where.
 pub const SIGNED_IN: &[Grant] = &[get(&API_KEYS), update(&API_KEYS), get(&WORKSPACES), Index(&WORKSPACES, "by_member")];
 
@@ -64,7 +68,7 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ("builder", &[get(&BUILDS), update(&BUILDS), update(&CONFIGS), read("builds"), write("builds"), read("configs"), ListBucket]),
     ("cancel-build", &[get(&BUILDS), update(&BUILDS), update(&CONFIGS)]),
     ("cancel-run", &[get(&RUNS), update(&RUNS)]),
-    ("complete-document", &[get(&DOCUMENTS), update(&DOCUMENTS), read("documents"), ListBucket]),
+    ("complete-document", &[get(&DOCUMENTS), update(&DOCUMENTS), Index(&RUNS, "by_document"), get(&RUNS), read("documents"), ListBucket]),
     ("console", &[]),
     ("create-api-key", &[get(&WORKSPACES), put(&API_KEYS)]),
     (
@@ -105,6 +109,26 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
         &[get(&WORKSPACES), get(&SETTINGS), get(&CONFIGS), query(&CONFIGS), get(&DOCUMENTS), get(&RUNS), put(&RUNS), Invoke("executor")],
     ),
     ("create-workspace", &[put(&WORKSPACES)]),
+    (
+        "delete-config",
+        &[
+            get(&CONFIGS),
+            query(&CONFIGS),
+            update(&CONFIGS),
+            delete(&CONFIGS),
+            Index(&BUILDS, "by_config"),
+            delete(&BUILDS),
+            Index(&RUNS, "by_workspace_status"),
+            Index(&RUNS, "by_config"),
+            delete(&RUNS),
+            erase("configs"),
+            erase("builds"),
+            erase("runs"),
+            ListBucket,
+        ],
+    ),
+    ("delete-config-file", &[get(&CONFIGS), read("configs"), erase("configs"), ListBucket]),
+    ("delete-document", &[get(&DOCUMENTS), update(&DOCUMENTS)]),
     ("delete-member", &[get(&WORKSPACES), delete(&WORKSPACES)]),
     (
         "delete-workspace",
@@ -118,6 +142,8 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
             Index(&RUNS, "by_workspace_status"),
         ],
     ),
+    ("diff-config-versions", &[get(&CONFIGS), query(&CONFIGS), read("configs"), ListBucket]),
+    ("download-document", &[get(&DOCUMENTS), read("documents")]),
     ("download-run-log", &[get(&RUNS), read("runs"), ListBucket]),
     ("download-run-output", &[get(&RUNS), read("runs"), ListBucket]),
     (
@@ -150,9 +176,11 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ("follow-build-events", &[get(&BUILDS), read("builds"), ListBucket]),
     ("follow-run-events", &[get(&RUNS), read("runs"), ListBucket]),
     ("get-build", &[get(&BUILDS), read("builds"), ListBucket]),
-    ("get-config", &[get(&CONFIGS)]),
+    ("get-config", &[get(&CONFIGS), Index(&RUNS, "by_config")]),
+    ("get-config-file", &[get(&CONFIGS), read("configs"), ListBucket]),
+    ("get-config-version", &[get(&CONFIGS), query(&CONFIGS), read("configs"), ListBucket]),
     ("get-docs", &[]),
-    ("get-document", &[get(&DOCUMENTS)]),
+    ("get-document", &[get(&DOCUMENTS), Index(&RUNS, "by_document"), get(&RUNS)]),
     ("get-meta", &[]),
     ("get-openapi", &[]),
     ("get-run", &[get(&RUNS)]),
@@ -164,7 +192,10 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ("list-api-keys", &[get(&WORKSPACES), Index(&API_KEYS, "by_workspace")]),
     ("list-build-logs", &[get(&BUILDS), read("builds"), ListBucket]),
     ("list-builds", &[get(&CONFIGS), Index(&BUILDS, "by_config")]),
-    ("list-configs", &[get(&WORKSPACES), Index(&CONFIGS, "by_workspace")]),
+    ("list-config-files", &[get(&CONFIGS), ListBucket]),
+    ("list-config-versions", &[get(&CONFIGS), Index(&CONFIGS, "versions")]),
+    ("list-configs", &[get(&WORKSPACES), Index(&CONFIGS, "by_workspace"), Index(&RUNS, "by_config")]),
+    ("list-documents", &[get(&WORKSPACES), Index(&DOCUMENTS, "by_workspace"), Index(&RUNS, "by_document"), get(&RUNS)]),
     ("list-members", &[get(&WORKSPACES), query(&WORKSPACES)]),
     ("list-run-issues", &[get(&RUNS), read("runs"), ListBucket]),
     ("list-run-logs", &[get(&RUNS), read("runs"), ListBucket]),
@@ -181,7 +212,10 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
         ],
     ),
     ("list-workspaces", &[get(&WORKSPACES), Index(&WORKSPACES, "by_kind")]),
+    ("move-config-file", &[get(&CONFIGS), read("configs"), write("configs"), erase("configs"), ListBucket]),
     ("not-found", &[]),
+    // S3 asks for reading too, where a write says what it replaces; what a deleted config must not keep is erased again.
+    ("put-config-file", &[get(&CONFIGS), read("configs"), write("configs"), erase("configs"), ListBucket]),
     ("put-member", &[get(&WORKSPACES), put(&WORKSPACES)]),
     ("put-safe-mode", &[put(&SETTINGS)]),
     (
@@ -203,7 +237,9 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ),
     ("retry-run", &[get(&SETTINGS), get(&RUNS), put(&RUNS), get(&CONFIGS), Invoke("executor")]),
     ("revoke-api-key", &[get(&WORKSPACES), update(&API_KEYS)]),
+    ("update-config", &[get(&CONFIGS), update(&CONFIGS), Index(&RUNS, "by_config")]),
     ("update-workspace", &[get(&WORKSPACES), put(&WORKSPACES), update(&WORKSPACES), delete(&WORKSPACES)]),
+    ("validate-config", &[get(&CONFIGS), get(&SETTINGS), Invoke("builder")]),
 ];
 
 /// What a function may do besides signing its callers in.

@@ -9,8 +9,9 @@
 
 mod prelude;
 
-use ade_core::dispatch::{DispatchError, Dispatcher, Relay, Work};
-use ade_core::id::WorkspaceId;
+use ade_core::config::Validation;
+use ade_core::dispatch::{DispatchError, Dispatcher, Relay, ValidateAnswer, ValidateConfig, Work};
+use ade_core::id::{ConfigId, WorkspaceId};
 use ade_core::settings::Settings;
 use async_trait::async_trait;
 use aws_config::BehaviorVersion;
@@ -54,6 +55,31 @@ impl LambdaDispatcher {
     pub async fn check(&self) -> Result<(), DispatchError> {
         let answer = self.client.invoke().function_name(&self.executor).invocation_type(InvocationType::DryRun).send().await;
         answer.map(drop).map_err(failed)
+    }
+
+    /// Has the builder check the draft of a config, and waits for what it finds.
+    pub async fn validate(&self, workspace: WorkspaceId, config: ConfigId) -> Result<Validation, DispatchError> {
+        let payload =
+            serde_json::to_vec(&ValidateConfig { validate_config_id: config }).map_err(|error| DispatchError(error.to_string()))?;
+        let answer = self
+            .client
+            .invoke()
+            .function_name(&self.builder)
+            .set_tenant_id(self.tenant(workspace))
+            .payload(Blob::new(payload))
+            .customize()
+            .config_override(Builder::default().retry_config(RetryConfig::disabled()))
+            .send()
+            .await
+            .map_err(failed)?;
+        let body = answer.payload.map(Blob::into_inner).unwrap_or_default();
+        if let Some(error) = answer.function_error {
+            return Err(DispatchError(format!("{error}: {}", String::from_utf8_lossy(&body))));
+        }
+        // A streamed answer that is waited for comes whole, with its head.
+        let body = Prelude::default().skip(body.into()).map_err(|error| DispatchError(error.to_owned()))?;
+        let answer: ValidateAnswer = serde_json::from_slice(&body).map_err(|error| DispatchError(error.to_string()))?;
+        answer.map_err(DispatchError)
     }
 
     fn function(&self, work: Work) -> &str {

@@ -110,6 +110,9 @@ pub enum CreateBuildError {
     /// The version does not exist.
     #[error("the config has no version {0}")]
     UnknownVersion(ConfigVersionId),
+    /// The config was deleted meanwhile.
+    #[error("the config {0} is gone")]
+    NoSuchConfig(ConfigId),
     /// This installation does not say what its base environment is.
     #[error("ADE_BASE_DIGEST is not set, so builds can't be identified")]
     NoBase,
@@ -230,7 +233,8 @@ impl Builds {
                 .tables
                 .update(&CONFIGS, crate::config::config_key(config.config_id))
                 .set("building_build_id", build.build_id)?
-                .when_missing("building_build_id");
+                .when_missing("building_build_id")
+                .when_missing("deleting");
             let items = vec![
                 self.tables.create_in_transaction(&BUILDS, &build)?,
                 TransactWriteItem::builder().update(lock.into_transaction()?).build(),
@@ -239,7 +243,7 @@ impl Builds {
                 Ok(()) => return Ok(CreatedBuild::New(build)),
                 Err(StoreError::Condition(_)) => {
                     let Some(config) = self.configs.get(config.config_id).await? else {
-                        return Err(StoreError::Corrupt(format!("{} is gone", config.config_id)).into());
+                        return Err(CreateBuildError::NoSuchConfig(config.config_id));
                     };
                     let Some(other) = config.building_build_id else {
                         continue;

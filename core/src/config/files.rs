@@ -21,10 +21,33 @@ pub enum InvalidPath {
     Reserved,
 }
 
+/// Most bytes of a file that people write: rules, settings, prose.
+const CODE_LIMIT: u64 = 512 << 10;
+/// Most bytes of any other file.
+const ASSET_LIMIT: u64 = 4 << 20;
+
 impl ConfigPath {
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Most bytes that a file with this name may have: 512 KiB of code, 4 MiB of anything else.
+    pub fn size_limit(&self) -> u64 {
+        let extension = self.0.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let is_code = ["py", "pyi", "toml", "cfg", "ini", "md"].iter().any(|code| extension.eq_ignore_ascii_case(code));
+        if is_code { CODE_LIMIT } else { ASSET_LIMIT }
+    }
+
+    /// The directories that it is in, as paths.
+    pub fn directories(&self) -> impl Iterator<Item = Self> {
+        self.0.match_indices('/').map(|(end, _)| Self(self.0[..end].to_owned()))
+    }
+
+    /// Whether one of two paths would have to be a directory for the other to be below it.
+    pub fn collides_with(&self, other: &Self) -> bool {
+        let below = |path: &Self, directory: &Self| path.0.strip_prefix(&directory.0).is_some_and(|rest| rest.starts_with('/'));
+        below(self, other) || below(other, self)
     }
 }
 
@@ -60,6 +83,7 @@ impl fmt::Display for ConfigPath {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -70,5 +94,13 @@ mod tests {
         for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "c:\\x", "a\0b", ".git/config", "src/__pycache__/x.pyc"] {
             assert!(bad.parse::<ConfigPath>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_file_is_not_a_directory_too() {
+        let path = |text: &str| text.parse::<ConfigPath>().unwrap();
+        assert!(path("a").collides_with(&path("a/b")) && path("a/b/c").collides_with(&path("a/b")));
+        assert!(!path("a").collides_with(&path("ab")) && !path("a/b").collides_with(&path("a/c")) && !path("a").collides_with(&path("a")));
+        assert_eq!((path("src/x.PY").size_limit(), path("data.csv").size_limit()), (CODE_LIMIT, ASSET_LIMIT));
     }
 }

@@ -1,12 +1,20 @@
 //! Configs: Python packages of rules. A config has a draft that people edit and immutable versions made from it.
 
+mod delete;
+mod diff;
+mod draft;
 mod files;
 mod model;
 mod service;
 mod snapshot;
+mod validation;
 
+pub use delete::{DeleteError, Deleted};
+pub use diff::{FileChange, FileStatus, diff};
+pub use draft::{DraftError, DraftFile, DraftListing};
 pub use files::{ConfigPath, InvalidPath};
 pub use model::{Config, ConfigVersion};
-pub use service::Configs;
+pub use service::{Configs, ListConfigs};
 pub(crate) use service::{config_key, version_key};
-pub use snapshot::{SnapshotError, content_digest};
+pub use snapshot::{FileSet, SnapshotError, content_digest};
+pub use validation::{ConfigIssue, IssueSeverity, Validation};

@@ -28,6 +28,9 @@ pub struct Config {
     /// The build under way, if one is: a config has at most one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub building_build_id: Option<BuildId>,
+    /// Since when it is being deleted; to everybody but who deletes it, it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deleting: Option<Timestamp>,
     /// The version that the draft was when it was last asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) draft_version: Option<DraftVersion>,
@@ -58,6 +61,7 @@ impl Config {
             active_build_id: None,
             active_version_id: None,
             building_build_id: None,
+            deleting: None,
             draft_version: None,
         }
     }

@@ -7,6 +7,16 @@ use crate::id::{ConfigId, ConfigVersionId, WorkspaceId};
 use crate::layout;
 use crate::store::table::{CONFIGS, ListError, string_key};
 use crate::store::{Item, Objects, Page, PageRequest, StoreError, Tables};
+use crate::time::Timestamp;
+
+/// Which configs to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListConfigs {
+    /// Whose name contains this text, in any case.
+    pub name_contains: Option<String>,
+    /// With (or without) an active build.
+    pub built: Option<bool>,
+}
 
 /// Creating, reading and versioning configs.
 #[derive(Debug, Clone)]
@@ -42,12 +52,46 @@ impl Configs {
 
     /// Reads a config's record.
     pub async fn get(&self, id: ConfigId) -> Result<Option<Config>, StoreError> {
+        Ok(self.get_any(id).await?.filter(|config| config.deleting.is_none()))
+    }
+
+    /// Reads a config's record, also while it is being deleted.
+    pub async fn get_any(&self, id: ConfigId) -> Result<Option<Config>, StoreError> {
         self.tables.get(&CONFIGS, config_key(id)).await
     }
 
     /// Lists a workspace's configs, newest first.
-    pub async fn list(&self, workspace: WorkspaceId, page: PageRequest) -> Result<Page<Config>, ListError> {
-        self.tables.list(&CONFIGS, "by_workspace", &workspace.to_string(), page, |_: &Config| true).await
+    pub async fn list(&self, workspace: WorkspaceId, wanted: &ListConfigs, page: PageRequest) -> Result<Page<Config>, ListError> {
+        let name = wanted.name_contains.as_ref().map(|text| text.to_lowercase());
+        let keep = |config: &Config| {
+            config.deleting.is_none()
+                && name.as_ref().is_none_or(|name| config.name.to_lowercase().contains(name))
+                && wanted.built.is_none_or(|built| built == config.active_build_id.is_some())
+        };
+        self.tables.list(&CONFIGS, "by_workspace", &workspace.to_string(), page, keep).await
+    }
+
+    /// Gives a config another name. `None` when it is gone.
+    pub async fn rename(&self, id: ConfigId, name: &str) -> Result<Option<Config>, StoreError> {
+        let update = self.tables.update(&CONFIGS, config_key(id)).set("name", name)?.set("updated", Timestamp::now())?;
+        match update.when_missing("deleting").send(self.tables.client()).await {
+            Ok(item) => Ok(Some(serde_dynamo::from_item(item)?)),
+            Err(StoreError::Condition(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lists a config's versions, newest first.
+    pub async fn versions(&self, config: ConfigId, page: PageRequest) -> Result<Page<ConfigVersion>, ListError> {
+        self.tables.list(&CONFIGS, "versions", &config.to_string(), page, |_: &ConfigVersion| true).await
+    }
+
+    /// The version that the draft is known to be when its files have this hash: one was made of exactly them.
+    pub async fn version_of_draft(&self, config: &Config, fileset_hash: &str) -> Result<Option<ConfigVersion>, StoreError> {
+        match config.draft_version.as_ref().filter(|draft| draft.listing == fileset_hash) {
+            Some(draft) => self.version(config.config_id, &draft.content_digest).await,
+            None => Ok(None),
+        }
     }
 
     /// Reads a version by its content digest.
@@ -57,30 +101,32 @@ impl Configs {
 
     /// Finds a version by its id among the config's versions.
     pub async fn version_by_id(&self, config: ConfigId, id: ConfigVersionId) -> Result<Option<ConfigVersion>, StoreError> {
-        let mut start = None;
+        Ok(self.stored_versions(config, Some(id)).await?.into_iter().next())
+    }
+
+    /// The config's versions as they are stored at this moment: all, or the one with this id.
+    pub(super) async fn stored_versions(&self, config: ConfigId, id: Option<ConfigVersionId>) -> Result<Vec<ConfigVersion>, StoreError> {
+        let (mut versions, mut start) = (Vec::new(), None);
         loop {
-            let output = self
+            let mut query = self
                 .tables
                 .client()
                 .query()
                 .table_name(self.tables.name(&CONFIGS))
                 .key_condition_expression("config_id = :config AND begins_with(#item, :version)")
-                .filter_expression("version_id = :id")
                 .expression_attribute_names("#item", "item")
                 .expression_attribute_values(":config", AttributeValue::S(config.to_string()))
                 .expression_attribute_values(":version", AttributeValue::S(ConfigVersion::ITEM_PREFIX.to_owned()))
-                .expression_attribute_values(":id", AttributeValue::S(id.to_string()))
                 .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| StoreError::from_sdk("Query", error))?;
-            if let Some(item) = output.items.unwrap_or_default().into_iter().next() {
-                return Ok(Some(serde_dynamo::from_item(item)?));
+                .set_exclusive_start_key(start);
+            if let Some(id) = id {
+                query = query.filter_expression("version_id = :id").expression_attribute_values(":id", AttributeValue::S(id.to_string()));
             }
+            let output = query.send().await.map_err(|error| StoreError::from_sdk("Query", error))?;
+            versions.extend(serde_dynamo::from_items::<_, ConfigVersion>(output.items.unwrap_or_default())?);
             start = output.last_evaluated_key;
-            if start.is_none() {
-                return Ok(None);
+            if start.is_none() || (id.is_some() && !versions.is_empty()) {
+                return Ok(versions);
             }
         }
     }

@@ -4,4 +4,4 @@ mod model;
 mod service;
 
 pub use model::{Document, DocumentStatus};
-pub use service::{CompleteError, Documents, NewDocument, Upload};
+pub use service::{CompleteError, Documents, ListDocuments, NewDocument, Upload};

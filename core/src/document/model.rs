@@ -43,6 +43,9 @@ pub struct Document {
     /// When it became ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed: Option<Timestamp>,
+    /// When it was deleted: for everybody it is gone, until its retention ends its object stays for the runs that wait for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deleted: Option<Timestamp>,
 }
 
 impl Document {
@@ -59,6 +62,7 @@ impl Document {
             uploader,
             created: Timestamp::now(),
             completed: None,
+            deleted: None,
         }
     }
 

@@ -4,8 +4,8 @@ use super::model::{Document, DocumentStatus};
 use crate::access::Submitter;
 use crate::id::{DocumentId, WorkspaceId};
 use crate::store::objects::PresignedUrl;
-use crate::store::table::{DOCUMENTS, string_key};
-use crate::store::{Objects, StoreError, Tables};
+use crate::store::table::{DOCUMENTS, ListError, string_key};
+use crate::store::{Item, Objects, Page, PageRequest, StoreError, Tables};
 use crate::time::Timestamp;
 
 /// Recording, completing and reading documents.
@@ -26,6 +26,19 @@ pub struct NewDocument {
     pub content_type: String,
     /// SHA-256 of its bytes in lower-case hexadecimal; the upload is then bound to it.
     pub sha256: Option<String>,
+}
+
+/// Which documents to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListDocuments {
+    /// Whose name contains this text, in any case.
+    pub name_contains: Option<String>,
+    /// With this status.
+    pub status: Option<DocumentStatus>,
+    /// With exactly these bytes: their SHA-256 in lower-case hexadecimal.
+    pub sha256: Option<String>,
+    /// Uploaded by the principal with this id.
+    pub uploader: Option<String>,
 }
 
 /// How to upload a document's bytes.
@@ -83,7 +96,31 @@ impl Documents {
 
     /// Reads a document's record.
     pub async fn get(&self, id: DocumentId) -> Result<Option<Document>, StoreError> {
-        self.tables.get(&DOCUMENTS, string_key([("document_id", &id.to_string())])).await
+        let document: Option<Document> = self.tables.get(&DOCUMENTS, key(id)).await?;
+        Ok(document.filter(|document| document.deleted.is_none()))
+    }
+
+    /// Lists a workspace's documents, newest first.
+    pub async fn list(&self, workspace: WorkspaceId, wanted: &ListDocuments, page: PageRequest) -> Result<Page<Document>, ListError> {
+        let name = wanted.name_contains.as_ref().map(|text| text.to_lowercase());
+        let keep = |document: &Document| {
+            document.deleted.is_none()
+                && name.as_ref().is_none_or(|name| document.name.to_lowercase().contains(name))
+                && wanted.status.is_none_or(|status| status == document.status)
+                && wanted.sha256.as_ref().is_none_or(|sha256| document.sha256.as_ref() == Some(sha256))
+                && wanted.uploader.as_ref().is_none_or(|uploader| *uploader == document.uploader.id)
+        };
+        self.tables.list(&DOCUMENTS, "by_workspace", &workspace.to_string(), page, keep).await
+    }
+
+    /// Deletes a document. Runs that wait for it still get it, and others have copies of their own.
+    pub async fn delete(&self, id: DocumentId) -> Result<(), StoreError> {
+        let update = self.tables.update(&DOCUMENTS, key(id)).set("deleted", Timestamp::now())?.when_missing("deleted");
+        match update.send(self.tables.client()).await {
+            // Somebody else has deleted it in this moment.
+            Ok(_) | Err(StoreError::Condition(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Checks that what was uploaded is what was announced, by what storage says about it.
@@ -108,11 +145,15 @@ impl Documents {
         }
         let update = self
             .tables
-            .update(&DOCUMENTS, string_key([("document_id", &document.document_id.to_string())]))
+            .update(&DOCUMENTS, key(document.document_id))
             .set("status", DocumentStatus::Ready)?
             .set("sha256", sha256)?
             .set("completed", Timestamp::now())?;
         let item = update.send(self.tables.client()).await?;
         Ok(serde_dynamo::from_item(item).map_err(StoreError::from)?)
     }
+}
+
+fn key(id: DocumentId) -> Item {
+    string_key([("document_id", &id.to_string())])
 }

@@ -7,6 +7,7 @@ mod service;
 mod slots;
 
 pub use list::ListRuns;
+pub(crate) use model::workspace_status;
 pub use model::{Outcome, Run, RunDocument, RunLink, RunOptions, RunResult, RunStatus};
 pub use retry::{Retry, RetryBuild, RetryError};
 pub use service::{CreateRunError, NewRun, Runs};

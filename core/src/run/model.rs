@@ -357,7 +357,7 @@ impl Executable for Run {
 }
 
 /// Partition of the index that lists a workspace's runs by status.
-pub(super) fn workspace_status(workspace: WorkspaceId, status: &str) -> String {
+pub(crate) fn workspace_status(workspace: WorkspaceId, status: &str) -> String {
     format!("{workspace}#{status}")
 }
 
@@ -373,6 +373,15 @@ pub struct RunLink {
 
 impl RunLink {
     pub(super) fn new(run_id: RunId, document_id: DocumentId) -> Self {
-        Self { run_id, item: format!("document#{document_id}"), document_id }
+        Self { run_id, item: Self::item(document_id), document_id }
+    }
+
+    /// The key of the link between these two.
+    pub(crate) fn key(run_id: RunId, document_id: DocumentId) -> Item {
+        string_key([("run_id", &run_id.to_string()), ("item", &Self::item(document_id))])
+    }
+
+    fn item(document_id: DocumentId) -> String {
+        format!("document#{document_id}")
     }
 }

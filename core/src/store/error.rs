@@ -42,9 +42,12 @@ impl StoreError {
         let message = aws_sdk_dynamodb::error::DisplayErrorContext(error).to_string();
         match code.as_str() {
             "PreconditionFailed" | "ConditionalCheckFailedException" => Self::Condition(None),
-            "ThrottlingException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "SlowDown" => {
-                Self::Throttled(message)
-            }
+            // A conditional write that met another one is not decided yet: S3 wants it tried again.
+            "ThrottlingException"
+            | "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "SlowDown"
+            | "ConditionalRequestConflict" => Self::Throttled(message),
             _ => Self::Unavailable { operation, message },
         }
     }

@@ -7,7 +7,7 @@ pub mod table;
 pub mod update;
 
 pub use error::StoreError;
-pub use objects::{ObjectInfo, Objects};
+pub use objects::{Expected, ObjectInfo, Objects};
 pub use page::{Cursor, Page, PageRequest};
 pub use table::{Index, TABLES, Table, Tables};
 pub use update::Update;

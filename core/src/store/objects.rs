@@ -4,18 +4,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, Delete, ObjectIdentifier};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::StoreError;
+
+/// Most objects that one request deletes.
+const DELETE_LIMIT: usize = 1000;
 
 /// A bucket, and how URLs for clients outside are signed.
 #[derive(Debug, Clone)]
@@ -47,6 +50,15 @@ pub struct Object {
     pub info: ObjectInfo,
     /// Its content, as it arrives.
     pub body: ByteStream,
+}
+
+/// What must be under a key for a write to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing.
+    Absent,
+    /// The object with this entity tag.
+    Tag(String),
 }
 
 /// A URL that whoever has it may use until it expires.
@@ -84,6 +96,51 @@ impl Objects {
     pub async fn put(&self, key: &str, body: impl Into<ByteStream>) -> Result<(), StoreError> {
         let answer = self.client.put_object().bucket(&self.bucket).key(key).body(body.into()).send().await;
         answer.map(drop).map_err(|error| StoreError::from_sdk("PutObject", error))
+    }
+
+    /// Writes an object if what is there is what the writer expects, and returns its new entity tag; else [`StoreError::Condition`].
+    pub async fn put_expecting(&self, key: &str, body: impl Into<ByteStream>, expected: &Expected) -> Result<String, StoreError> {
+        let request = self.client.put_object().bucket(&self.bucket).key(key).body(body.into());
+        let request = match expected {
+            Expected::Absent => request.if_none_match("*"),
+            Expected::Tag(tag) => request.if_match(tag),
+        };
+        match request.send().await {
+            Ok(output) => Ok(output.e_tag.unwrap_or_default()),
+            Err(error) => Err(unexpected("PutObject", error)),
+        }
+    }
+
+    /// Deletes the object with this entity tag; [`StoreError::Condition`] when it is another one, or gone.
+    pub async fn delete_expecting(&self, key: &str, tag: &str) -> Result<(), StoreError> {
+        let answer = self.client.delete_object().bucket(&self.bucket).key(key).if_match(tag).send().await;
+        answer.map(drop).map_err(|error| unexpected("DeleteObject", error))
+    }
+
+    /// Deletes an object, if there is one.
+    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let answer = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
+        answer.map(drop).map_err(|error| StoreError::from_sdk("DeleteObject", error))
+    }
+
+    /// Deletes every object under a prefix.
+    pub async fn delete_all(&self, prefix: &str) -> Result<(), StoreError> {
+        loop {
+            let listed = self.list(prefix, None, DELETE_LIMIT).await?;
+            let keys: Result<Vec<_>, _> = listed.iter().map(|object| ObjectIdentifier::builder().key(&object.key).build()).collect();
+            let corrupt = |error: BuildError| StoreError::Corrupt(error.to_string());
+            let keys = keys.map_err(corrupt)?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let delete = Delete::builder().set_objects(Some(keys)).quiet(true).build().map_err(corrupt)?;
+            let answer = self.client.delete_objects().bucket(&self.bucket).delete(delete).send().await;
+            let failed = answer.map_err(|error| StoreError::from_sdk("DeleteObjects", error))?.errors.unwrap_or_default();
+            if let Some(error) = failed.into_iter().next() {
+                let message = format!("{}: {}", error.code.unwrap_or_default(), error.message.unwrap_or_default());
+                return Err(StoreError::Unavailable { operation: "DeleteObjects", message });
+            }
+        }
     }
 
     /// Uploads a file as an object, over an older one if there is one. S3 computes and keeps its SHA-256.
@@ -194,8 +251,11 @@ impl Objects {
         match self.client.copy_object().bucket(&self.bucket).copy_source(source).key(to).send().await {
             Ok(_) => Ok(true),
             Err(error) => {
-                use aws_sdk_s3::error::ProvideErrorMetadata as _;
-                if error.code() == Some("NoSuchKey") { Ok(false) } else { Err(StoreError::from_sdk("CopyObject", error)) }
+                if error.code() == Some("NoSuchKey") {
+                    Ok(false)
+                } else {
+                    Err(StoreError::from_sdk("CopyObject", error))
+                }
             }
         }
     }
@@ -249,7 +309,6 @@ impl Objects {
 
     /// Creates the bucket if it does not exist.
     pub async fn create_bucket(&self) -> Result<(), StoreError> {
-        use aws_sdk_s3::error::ProvideErrorMetadata as _;
         match self.client.create_bucket().bucket(&self.bucket).send().await {
             Ok(_) => Ok(()),
             Err(error) if matches!(error.code(), Some("BucketAlreadyOwnedByYou" | "BucketAlreadyExists")) => Ok(()),
@@ -262,6 +321,15 @@ impl Objects {
         let answer = self.client.head_bucket().bucket(&self.bucket).send().await;
         answer.map(drop).map_err(|error| StoreError::from_sdk("HeadBucket", error))
     }
+}
+
+/// An object that is expected and is not there is a failed condition too.
+fn unexpected<E, R>(operation: &'static str, error: SdkError<E, R>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    if error.code() == Some("NoSuchKey") { StoreError::Condition(None) } else { StoreError::from_sdk(operation, error) }
 }
 
 /// Reads a streamed body to its end.

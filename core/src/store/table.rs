@@ -91,11 +91,28 @@ pub const CONFIGS: Table = Table {
     name: "configs",
     partition: "config_id",
     sort: Some("item"),
-    indexes: &[Index {
-        name: "by_workspace",
-        key: ("workspace_id", "config_id"),
-        projection: &["item", "schema", "name", "created", "updated", "active_build_id", "active_version_id", "building_build_id"],
-    }],
+    indexes: &[
+        Index {
+            name: "by_workspace",
+            key: ("workspace_id", "config_id"),
+            projection: &[
+                "item",
+                "schema",
+                "name",
+                "created",
+                "updated",
+                "active_build_id",
+                "active_version_id",
+                "building_build_id",
+                "deleting",
+            ],
+        },
+        Index {
+            name: "versions",
+            key: ("config_id", "version_id"),
+            projection: &["item", "schema", "content_digest", "file_count", "byte_size", "created", "build_id", "build_fingerprint"],
+        },
+    ],
     ttl: None,
 };
 
@@ -107,7 +124,7 @@ pub const DOCUMENTS: Table = Table {
     indexes: &[Index {
         name: "by_workspace",
         key: ("workspace_id", "document_id"),
-        projection: &["schema", "name", "status", "content_type", "byte_size", "sha256", "uploader", "created", "completed"],
+        projection: &["schema", "name", "status", "content_type", "byte_size", "sha256", "uploader", "created", "completed", "deleted"],
     }],
     ttl: None,
 };

@@ -2,9 +2,11 @@
 //!
 //! Both are invoked with the id of what to work on and answer with a stream of its committed events. The work does not depend on
 //! that stream: it goes on when the reader goes away, and a reader that is too slow for the relay gets the rest from the log. The
-//! stream ends when the work has ended, because Lambda freezes the process then.
+//! stream ends when the work has ended, because Lambda freezes the process then. The builder also checks configs, and answers with what
+//! it found.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use ade_core::Ade;
 use ade_core::build::Build;
 use ade_core::confinement::Confinement;
-use ade_core::dispatch::{ExecuteBuild, ExecuteRun};
+use ade_core::dispatch::{BuilderWork, ExecuteBuild, ExecuteRun, ValidateConfig};
 use ade_core::eventlog::{Follow, LogSource, follow};
 use ade_core::lease::Executable;
 use ade_core::run::Run;
@@ -26,7 +28,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
 use lambda_runtime::{LambdaEvent, StreamResponse, service_fn};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::Instant;
@@ -72,10 +74,18 @@ pub async fn executor() -> anyhow::Result<()> {
 pub async fn builder() -> anyhow::Result<()> {
     let (ade, base, sandbox) = start().await?;
     let (turn, builder) = (Turn::default(), Arc::new(Builder { ade: ade.clone(), base, sandbox }));
-    serve(move |event: LambdaEvent<ExecuteBuild>| {
-        let (id, until, builder) = (event.payload.build_id, deadline(event.context.deadline), Arc::clone(&builder));
-        let span = tracing::info_span!("build", request_id = %event.context.request_id, build_id = %id);
-        answer::<Build, _>(&ade, id, &turn, span, |relay| async move { builder.execute(id, until, relay).await })
+    serve(move |event: LambdaEvent<BuilderWork>| {
+        let (until, builder, request_id) = (deadline(event.context.deadline), Arc::clone(&builder), event.context.request_id);
+        match event.payload {
+            BuilderWork::Build(ExecuteBuild { build_id: id }) => {
+                let span = tracing::info_span!("build", %request_id, build_id = %id);
+                answer::<Build, _>(&ade, id, &turn, span, |relay| async move { builder.execute(id, until, relay).await })
+            }
+            BuilderWork::Validate(ValidateConfig { validate_config_id: id }) => {
+                let span = tracing::info_span!("validate", %request_id, config_id = %id);
+                whole(&turn, span, async move { builder.validate(id, until).await })
+            }
+        }
     })
     .await
 }
@@ -143,6 +153,25 @@ where
     let work = spawn_local(work.instrument(span)).map(|worked| worked.inspect_err(|error| tracing::error!(%error, "the work broke off")));
     let work = work.map(|worked| worked.ok().flatten()).boxed().shared();
     StreamResponse::from(lines(LogSource::<R>::new(ade.tables.clone(), id), ade.objects.clone(), work, relay).map(Ok).boxed())
+}
+
+/// Does a piece of work and answers with what came of it, as JSON.
+fn whole<T, E>(turn: &Turn, span: Span, work: impl Future<Output = Result<T, E>> + 'static) -> Answer
+where
+    T: Serialize + Send + 'static,
+    E: Display + 'static,
+{
+    let turn = Arc::clone(turn);
+    let work = async move {
+        let _turn = turn.lock().await;
+        work.await.map_err(|error| error.to_string()).inspect_err(|error| tracing::error!(error, "failed"))
+    };
+    let work = spawn_local(work.instrument(span)).map(|worked| {
+        let worked: Result<T, String> = worked.unwrap_or_else(|error| Err(error.to_string()));
+        // An answer that can't be written is not one, and its reader says so.
+        Ok(serde_json::to_vec(&worked).inspect_err(|error| tracing::error!(%error, "no answer")).unwrap_or_default().into())
+    });
+    StreamResponse::from(work.into_stream().boxed())
 }
 
 /// The committed lines of a log while work on it goes on; ends with the work, which leads to the id of the completed event.

@@ -1,10 +1,8 @@
 //! A process whose output goes to an event log.
 
-use ade_core::eventlog::LogWriter;
-
 use crate::halt::{Brake, Halt};
 use crate::process::{Excess, Exit, Program};
-use crate::pump::{Pump, PumpError, Seen};
+use crate::pump::{Pump, PumpError, Seen, Sink};
 use crate::stop::{Stop, fault};
 
 /// How a program ended that was not stopped, and what was noticed in its output.
@@ -20,7 +18,7 @@ pub struct Finished {
 
 /// Runs a program to its end, moving its output to `log`, and says how it ended and what was noticed in its output. Stops it when
 /// the brake is pulled, and pulls the brake when its output can't be kept.
-pub async fn run_logged(program: &Program, pump: &mut Pump, log: &LogWriter, brake: &Brake) -> Result<Finished, Stop> {
+pub async fn run_logged(program: &Program, pump: &mut Pump, log: &impl Sink, brake: &Brake) -> Result<Finished, Stop> {
     let (process, stdout, stderr) = program.start().map_err(fault("start_process"))?;
     let mut halts = brake.halts();
     let supervising = async { process.supervise(&mut halts).await.map_err(fault("end_process")) };

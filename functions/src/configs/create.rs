@@ -49,5 +49,5 @@ pub async fn create_config(call: Call) -> Answer {
     let config = call.ade().configs.create(workspace.workspace_id, &new.name, files).await?;
     call.note("config_id", config.config_id);
     let link = format!("/workspaces/{}/configs/{}", workspace.workspace_id, config.config_id);
-    created(&call.request, &link, &Config::from(config))
+    created(&call.request, &link, &Config::new(config, None))
 }

@@ -1,7 +1,7 @@
 use ade_core::access::Permission;
 use ade_core::id::{ConfigId, WorkspaceId};
 
-use super::Config;
+use super::{Config, shown};
 use crate::edge::{Answer, Call, ok};
 
 /// Get a config
@@ -18,5 +18,5 @@ use crate::edge::{Answer, Call, ok};
 )]
 pub async fn get_config(call: Call) -> Answer {
     let config = call.config_in_workspace(Permission::ConfigsRead).await?;
-    ok(&Config::from(config))
+    ok(&shown(&call, config).await?)
 }

@@ -1,9 +1,14 @@
 //! Configs: Python packages of rules.
 
 mod create;
+mod delete;
+mod files;
 mod get;
 mod list;
 mod template;
+mod update;
+mod validate;
+mod versions;
 
 use ade_core::config;
 use ade_core::id::{BuildId, ConfigId, ConfigVersionId, WorkspaceId};
@@ -11,11 +16,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::edge::object::object_name;
+use crate::edge::{Call, Problem};
+use crate::runs::LastRun;
 
 pub use create::*;
+pub use delete::*;
+pub use files::*;
 pub use get::*;
 pub use list::*;
 pub use template::{TemplateError, template};
+pub use update::*;
+pub use validate::*;
+pub use versions::*;
 
 object_name!(ConfigObject, "ade.config");
 
@@ -55,10 +67,13 @@ pub struct Config {
     pub active_version_id: Option<ConfigVersionId>,
     /// The build under way, if one is.
     pub building_build_id: Option<BuildId>,
+    /// Its newest run.
+    pub last_run: Option<LastRun>,
 }
 
-impl From<config::Config> for Config {
-    fn from(record: config::Config) -> Self {
+impl Config {
+    /// A record as the API shows it.
+    pub fn new(record: config::Config, last_run: Option<LastRun>) -> Self {
         Self {
             id: record.config_id,
             object: ConfigObject::Name,
@@ -70,6 +85,13 @@ impl From<config::Config> for Config {
             active_build_id: record.active_build_id,
             active_version_id: record.active_version_id,
             building_build_id: record.building_build_id,
+            last_run,
         }
     }
+}
+
+/// A record with what belongs to it.
+async fn shown(call: &Call, record: config::Config) -> Result<Config, Problem> {
+    let last_run = LastRun::of_config(call, &record).await?;
+    Ok(Config::new(record, last_run))
 }

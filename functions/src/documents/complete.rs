@@ -6,7 +6,7 @@ use ade_workbook::Limits;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
-use super::Document;
+use super::{Document, find, shown};
 use crate::edge::problem::ProblemDocument;
 use crate::edge::{Answer, Call, Problem, ok};
 
@@ -39,16 +39,14 @@ use crate::edge::{Answer, Call, Problem, ok};
     )
 )]
 pub async fn complete_document(call: Call) -> Answer {
-    let id: DocumentId = call.request.id_in_path("document_id")?;
-    call.note("document_id", id);
     let documents = &call.ade().documents;
-    let document = call.allow(Permission::DocumentsManage, documents.get(id).await?)?;
+    let document = find(&call, Permission::DocumentsManage).await?;
     if document.status == DocumentStatus::Ready {
-        return ok(&Document::from(document));
+        return ok(&shown(&call, document).await?);
     }
     documents.check_upload(&document).await?;
     let sha256 = inspect(&call, &document).await?;
-    ok(&Document::from(documents.mark_ready(&document, &sha256).await?))
+    ok(&shown(&call, documents.mark_ready(&document, &sha256).await?).await?)
 }
 
 /// Downloads a document into a scratch file, checks that it opens, and returns its SHA-256.

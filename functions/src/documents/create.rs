@@ -12,7 +12,7 @@ use super::Document;
 use crate::edge::{Answer, Call, Checks, Kept, Problem, created};
 
 /// Longest file name, in characters.
-const NAME_LIMIT: usize = 255;
+pub(super) const NAME_LIMIT: usize = 255;
 
 /// A document to be uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -117,7 +117,7 @@ async fn with_upload(call: &Call, document: document::Document) -> Result<Create
         headers: upload.request.headers.into_iter().collect(),
         expires: upload.expires.seconds(),
     };
-    Ok(CreatedDocument { document: document.into(), upload })
+    Ok(CreatedDocument { document: Document::new(document, None), upload })
 }
 
 /// Whether a text can be sent as a `Content-Type`.
@@ -128,6 +128,6 @@ fn is_media_type(text: &str) -> bool {
     whole && essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
 }
 
-fn is_sha256(text: &str) -> bool {
+pub(super) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -1,7 +1,7 @@
 use ade_core::access::Permission;
 use ade_core::id::DocumentId;
 
-use super::Document;
+use super::{Document, find, shown};
 use crate::edge::{Answer, Call, ok};
 
 /// Get a document
@@ -14,8 +14,6 @@ use crate::edge::{Answer, Call, ok};
     responses((status = 200, description = "The document.", body = Document))
 )]
 pub async fn get_document(call: Call) -> Answer {
-    let id: DocumentId = call.request.id_in_path("document_id")?;
-    call.note("document_id", id);
-    let document = call.allow(Permission::DocumentsRead, call.ade().documents.get(id).await?)?;
-    ok(&Document::from(document))
+    let document = find(&call, Permission::DocumentsRead).await?;
+    ok(&shown(&call, document).await?)
 }

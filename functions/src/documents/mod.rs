@@ -2,9 +2,12 @@
 
 mod complete;
 mod create;
+mod delete;
+mod download;
 mod get;
+mod list;
 
-use ade_core::access::Submitter;
+use ade_core::access::{Permission, Submitter};
 use ade_core::document::{self, DocumentStatus};
 use ade_core::id::{DocumentId, WorkspaceId};
 use ade_core::time::Timestamp;
@@ -12,10 +15,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::edge::object::object_name;
+use crate::edge::{Call, Problem};
+use crate::runs::LastRun;
 
 pub use complete::*;
 pub use create::*;
+pub use delete::*;
+pub use download::*;
 pub use get::*;
+pub use list::*;
 
 object_name!(DocumentObject, "ade.document");
 
@@ -48,10 +56,13 @@ pub struct Document {
     pub created: i64,
     /// When it became ready, in Unix seconds.
     pub completed: Option<i64>,
+    /// Its newest run.
+    pub last_run: Option<LastRun>,
 }
 
-impl From<document::Document> for Document {
-    fn from(record: document::Document) -> Self {
+impl Document {
+    /// A record as the API shows it.
+    pub fn new(record: document::Document, last_run: Option<LastRun>) -> Self {
         Self {
             id: record.document_id,
             object: DocumentObject::Name,
@@ -64,6 +75,20 @@ impl From<document::Document> for Document {
             uploader: record.uploader,
             created: record.created.seconds(),
             completed: record.completed.map(Timestamp::seconds),
+            last_run,
         }
     }
+}
+
+/// The document that the path names, if the caller may do this with it.
+async fn find(call: &Call, permission: Permission) -> Result<document::Document, Problem> {
+    let id: DocumentId = call.request.id_in_path("document_id")?;
+    call.note("document_id", id);
+    call.allow(permission, call.ade().documents.get(id).await?)
+}
+
+/// A record with what belongs to it.
+async fn shown(call: &Call, record: document::Document) -> Result<Document, Problem> {
+    let last_run = LastRun::of_document(call, &record).await?;
+    Ok(Document::new(record, last_run))
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use super::Problem;
 use super::problem::FieldError;
 
-/// Longest JSON body. Files never travel in bodies: they are uploaded with presigned URLs.
+/// Longest JSON body. Documents never travel in bodies: they are uploaded with presigned URLs.
 const LIMIT: usize = 1 << 20;
 
 /// Most bytes of a client's own words that are sent back.
@@ -21,7 +21,7 @@ const QUOTED: usize = 400;
 /// Reads a JSON body.
 pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     if body.len() > LIMIT {
-        return Err(Problem::body_too_large(LIMIT));
+        return Err(Problem::body_too_large(LIMIT as u64));
     }
     if body.trim_ascii().is_empty() {
         return Err(Problem::bad_request("body_required", "This request needs a JSON body; send at least `{}`."));

@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use ade_core::access::Denied;
 use ade_core::build::CreateBuildError;
-use ade_core::config::SnapshotError;
+use ade_core::config::{DeleteError, DraftError, SnapshotError};
 use ade_core::document::CompleteError;
 use ade_core::id::{BuildId, InvalidId};
 use ade_core::key::SignInError;
@@ -164,8 +164,25 @@ impl Problem {
         Self::conflict("request_in_progress", "A request with this `Idempotency-Key` is being carried out. Ask again.").retry_after(1)
     }
 
+    /// 412: what was to be changed is not in the state that the change was made for.
+    pub fn precondition_failed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)
+    }
+
+    /// 428: a change must say which state it was made for.
+    pub fn precondition_required() -> Self {
+        let detail = "Send `If-Match` with the entity tag of what you change, or `If-None-Match: *` to create it.";
+        Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail)
+    }
+
+    /// 400: the conditions of a change are not ones that can be checked.
+    pub fn invalid_precondition() -> Self {
+        let detail = "Send `If-Match` with one strong entity tag, or `If-None-Match: *` to create; not both, and nothing else.";
+        Self::bad_request("invalid_precondition", detail)
+    }
+
     /// 413: the body of the request is too long.
-    pub fn body_too_large(limit: usize) -> Self {
+    pub fn body_too_large(limit: u64) -> Self {
         let detail = format!("The body of a request may have at most {limit} bytes.");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
     }
@@ -215,6 +232,12 @@ impl Problem {
     pub fn no_identity_provider(cause: impl Display) -> Self {
         let detail = "ADE can't reach the identity provider at the moment. Try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "identity_provider_unavailable", detail).because(cause).retry_after(5)
+    }
+
+    /// 503: the builder can't be called or does not answer in time. `cause` goes to the log.
+    pub fn no_builder(cause: impl Display) -> Self {
+        let detail = "The builder is busy or can't be reached at the moment. Try again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "builder_unavailable", detail).because(cause).retry_after(5)
     }
 
     /// 503: storage broke off while it was read. `cause` goes to the log.
@@ -348,8 +371,33 @@ impl From<SnapshotError> for Problem {
         match error {
             SnapshotError::Empty => Self::unprocessable("config_empty", "The config's draft has no files."),
             SnapshotError::TooLarge => Self::unprocessable("config_too_large", sentence(&error)),
+            SnapshotError::Collision(_) => Self::conflict("path_conflict", sentence(&error)),
             SnapshotError::Changing => Self::conflict("config_changing", sentence(&error)).retry_after(1),
             SnapshotError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeleteError> for Problem {
+    fn from(error: DeleteError) -> Self {
+        match error {
+            DeleteError::Building(_) | DeleteError::Running(_) => Self::conflict("in_use", sentence(&error)),
+            DeleteError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DraftError> for Problem {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::NoSuchConfig => Self::no_such("config"),
+            DraftError::NoSuchFile(_) => Self::no_such("config file"),
+            DraftError::Changed => Self::precondition_failed(sentence(&error)),
+            DraftError::Exists(_) => Self::conflict("file_exists", sentence(&error)),
+            DraftError::Collision(_) => Self::conflict("path_conflict", sentence(&error)),
+            DraftError::FileTooLarge(_) => Self::unprocessable("config_file_too_large", sentence(&error)),
+            DraftError::Full => Self::unprocessable("config_too_large", sentence(&error)),
+            DraftError::Store(error) => error.into(),
         }
     }
 }
@@ -359,6 +407,7 @@ impl From<CreateBuildError> for Problem {
         match error {
             CreateBuildError::Snapshot(error) => error.into(),
             CreateBuildError::UnknownVersion(_) => Self::no_such("config version"),
+            CreateBuildError::NoSuchConfig(_) => Self::no_such("config"),
             CreateBuildError::NoBase => Self::internal(error),
             CreateBuildError::Store(error) => error.into(),
         }

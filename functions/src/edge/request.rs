@@ -101,6 +101,11 @@ impl Request {
         body::json(&self.headers, &self.body)
     }
 
+    /// The body as it is, of at most `limit` bytes.
+    pub fn bytes(&self, limit: u64) -> Result<Bytes, Problem> {
+        if self.body.len() as u64 > limit { Err(Problem::body_too_large(limit)) } else { Ok(self.body.clone()) }
+    }
+
     /// The query string.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         body::query(&self.query)

@@ -24,12 +24,21 @@ impl Checks {
         self
     }
 
+    /// A text of at most `limit` characters.
+    #[must_use]
+    pub fn at_most(self, path: &str, text: &str, limit: usize) -> Self {
+        self.that(text.chars().count() <= limit, path, "too_long", format!("must have at most {limit} characters"))
+    }
+
     /// A text for people on one line: not blank, at most `limit` characters, no control characters.
     #[must_use]
     pub fn line(self, path: &str, text: &str, limit: usize) -> Self {
-        self.that(!text.trim().is_empty(), path, "required", "must not be blank")
-            .that(text.chars().count() <= limit, path, "too_long", format!("must have at most {limit} characters"))
-            .that(!text.chars().any(char::is_control), path, "invalid_value", "must not contain control characters")
+        self.that(!text.trim().is_empty(), path, "required", "must not be blank").at_most(path, text, limit).that(
+            !text.chars().any(char::is_control),
+            path,
+            "invalid_value",
+            "must not contain control characters",
+        )
     }
 
     /// 422 with everything that was noted, if anything was.

@@ -149,6 +149,36 @@ def test_config_validate_finds(cli, classic, source, code, line):
     assert (issue["code"], issue["path"], issue["line"]) == (code, "src/ade_config/hooks/broken.py", line)
 
 
+BROKEN = "def register(registry):\n    raise ValueError('no')\n"
+FIELD = "from ade_engine.models import FieldDef\ndef register(r):\n    r.register_field(FieldDef(name='same'))\n"
+
+
+@pytest.mark.parametrize(
+    ("modules", "expected"),
+    [
+        (
+            {"hooks/a.py": "def x(:\n", "_helper.py": "\n\nif\n", "hooks/b.py": BROKEN},
+            [("_helper.py", "syntax_error", 3, "error"), ("hooks/a.py", "syntax_error", 1, "error")],
+        ),
+        (
+            {"hooks/a.py": BROKEN, "hooks/b.py": "import nowhere\n" + BROKEN, "hooks/c.py": "x = 1\n"},
+            [
+                ("hooks/a.py", "load_error", 2, "error"),
+                ("hooks/b.py", "import_error", 1, "error"),
+                ("hooks/c.py", "missing_register", None, "warning"),
+            ],
+        ),
+        ({"columns/one.py": FIELD, "columns/two.py": FIELD}, [("columns/two.py", "config_error", 3, "error")]),
+    ],
+)
+def test_config_validate_finds_everything_at_once(cli, classic, modules, expected):
+    done = cli("config", "validate", "--config-package", classic(modules), "--log-format", "ndjson")
+    assert done.returncode == 1
+    issues = json.loads(done.stderr.splitlines()[-1])["data"]["issues"]
+    found = [(i["path"].removeprefix("src/ade_config/"), i["code"], i["line"], i["severity"]) for i in issues]
+    assert found == expected
+
+
 def test_batch(cli, workbook, template, tmp_path):
     inputs = tmp_path / "inputs"
     (inputs / "sub").mkdir(parents=True)

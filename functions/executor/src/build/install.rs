@@ -7,19 +7,15 @@
 use std::path::{Path, PathBuf};
 
 use ade_core::eventlog::FailureCode;
-use ade_core::layout;
-use ade_core::store::StoreError;
 use tokio::task::spawn_blocking;
 
-use super::Making;
+use super::environment::Environment;
 use super::uv::Uv;
-use crate::hashing::content_digest;
 use crate::logged::Finished;
 use crate::process::Exit;
-use crate::pump::Seen;
+use crate::pump::{Seen, Sink};
 use crate::requirements::{Requirements, pinned};
-use crate::stop::{Failed, Stop, fault, outlast};
-use crate::venv::unpack;
+use crate::stop::{Failed, Stop, fault};
 
 const CONFIG: &str = "install_config";
 const ENGINE: &str = "install_engine";
@@ -57,13 +53,13 @@ impl EngineSource {
     }
 }
 
-impl Making<'_> {
+impl<S: Sink> Environment<'_, S> {
     /// Makes the engine importable, as far as that is not a matter of packages.
     pub(super) async fn install_engine(&mut self) -> Result<String, Stop> {
         match &self.engine {
-            EngineSource::Base => Ok(format!("engine {} of the base environment, linked", self.builder.base.info.engine_version)),
+            EngineSource::Base => Ok(format!("engine {} of the base environment, linked", self.base.info.engine_version)),
             EngineSource::Directory(directory) => {
-                let (from, to) = (directory.clone(), self.venv.site_packages(&self.builder.base));
+                let (from, to) = (directory.clone(), self.venv.site_packages(self.base));
                 spawn_blocking(move || copy_engine(&from, &to))
                     .await
                     .map_err(|error| fault(ENGINE)(error.into()))?
@@ -74,22 +70,21 @@ impl Making<'_> {
         }
     }
 
-    /// Unpacks the config and installs what it requires.
-    pub(super) async fn install_config(&mut self) -> Result<String, Stop> {
-        self.unpack_config().await?;
+    /// Installs what the config requires, whose files are there.
+    pub(super) async fn install_requirements(&mut self) -> Result<String, Stop> {
         let required = self.requirements()?;
         if required.is_empty() {
             return Ok("no packages of its own".to_owned());
         }
-        let uv = Uv::find(&self.builder.ade.settings, &self.home).map_err(|message| Failed::new(FailureCode::Internal, CONFIG, message))?;
-        let base_lock = self.builder.base.dir.join("base.lock");
+        let uv = Uv::find(&self.ade.settings, &self.home).map_err(|message| Failed::new(FailureCode::Internal, CONFIG, message))?;
+        let base_lock = self.base.dir.join("base.lock");
         let over_base = self.resolve(&uv, &required, Some(&base_lock)).await?;
         let (locked, overlay) = match over_base {
             Ok(locked) => (locked, true),
             Err(conflict) if conflict.is_conflict() => (self.resolve_without_base(&uv, required, conflict).await?, false),
             Err(refused) => return Err(refused.into_stop()),
         };
-        let base = &self.builder.base;
+        let base = self.base;
         let missing: Vec<&str> = locked
             .lines()
             .map(str::trim)
@@ -113,31 +108,6 @@ impl Making<'_> {
         })
     }
 
-    async fn unpack_config(&mut self) -> Result<(), Stop> {
-        let key = layout::version_archive(self.build.config_id, &self.build.content_digest);
-        let packed = self.home.join("config.tar.zst");
-        let fetched = outlast(|| async {
-            if let Err(error) = tokio::fs::remove_file(&packed).await
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                return Err(StoreError::Unavailable { operation: "write scratch file", message: error.to_string() });
-            }
-            self.builder.ade.objects.download(&key, &packed).await
-        });
-        if fetched.await?.is_none() {
-            return Err(Failed::new(FailureCode::Internal, CONFIG, "the files of the config version are gone").into());
-        }
-        let (from, to) = (packed, self.venv.config());
-        let unpacking = spawn_blocking(move || {
-            unpack(&from, &to)?;
-            content_digest(&to)
-        });
-        if unpacking.await.map_err(|error| fault(CONFIG)(error.into()))?.map_err(fault(CONFIG))? == self.build.content_digest {
-            return Ok(());
-        }
-        Err(Failed::new(FailureCode::Internal, CONFIG, "the files of the config version are not what was recorded").into())
-    }
-
     /// The requirements that need the installer.
     fn requirements(&self) -> Result<Vec<String>, Stop> {
         let config = match std::fs::read_to_string(self.venv.config().join("pyproject.toml")) {
@@ -145,7 +115,7 @@ impl Making<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Requirements::default(),
             Err(error) => return Err(fault(CONFIG)(error)),
         };
-        let mut open = config.open(|name| self.builder.base.has(name));
+        let mut open = config.open(|name| self.base.has(name));
         if let EngineSource::Install { requirement, .. } = &self.engine {
             open.push(requirement.clone());
         }
@@ -155,7 +125,7 @@ impl Making<'_> {
     /// Requirements that can't live with the base's versions get an environment that has everything itself.
     async fn resolve_without_base(&mut self, uv: &Uv, mut required: Vec<String>, conflict: Refused) -> Result<String, Stop> {
         if matches!(self.engine, EngineSource::Base) {
-            let engine = std::fs::read_to_string(self.builder.base.dir.join("base.in")).map_err(fault(CONFIG))?;
+            let engine = std::fs::read_to_string(self.base.dir.join("base.in")).map_err(fault(CONFIG))?;
             required.extend(engine.lines().map(str::to_owned));
         }
         self.say("The requirements conflict with the base environment; trying an environment of their own.").await?;
@@ -171,7 +141,7 @@ impl Making<'_> {
     async fn resolve(&mut self, uv: &Uv, required: &[String], constraint: Option<&Path>) -> Result<Result<String, Refused>, Stop> {
         let (wanted, locked) = (self.home.join("requirements.in"), self.home.join("requirements.lock"));
         tokio::fs::write(&wanted, required.join("\n")).await.map_err(fault(CONFIG))?;
-        let python = &self.builder.base.python;
+        let python = &self.base.python;
         let mut call = uv.call(["pip", "compile", "--quiet", "--no-header", "--no-annotate"]);
         call.arguments.extend([wanted.into(), "--output-file".into(), locked.clone().into(), "--python".into(), python.into()]);
         if let Some(constraint) = constraint {

@@ -3,14 +3,14 @@
 //! Each step is told by events. The environment is made beside its final place and renamed when it is whole; a build that fails
 //! leaves nothing behind but its log.
 
+mod environment;
 mod install;
 mod uv;
-
-use std::path::PathBuf;
+mod validate;
 
 use ade_core::Ade;
 use ade_core::build::{Build, BuildStatus, Ended};
-use ade_core::eventlog::{BuildStep, EventBody, FailureCode, LogLine, LogStream, LogWriter, StepStatus};
+use ade_core::eventlog::{BuildStep, EventBody, FailureCode, LogWriter, StepStatus};
 use ade_core::id::BuildId;
 use ade_core::layout;
 use ade_core::lease::Lease;
@@ -21,23 +21,24 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use self::install::EngineSource;
+use self::environment::{Environment, Unfinished};
 use crate::base::Base;
 use crate::halt::{Brake, Halt};
-use crate::logged::{Finished, run_logged};
+use crate::hashing::content_digest;
+use crate::logged::Finished;
 use crate::owner::own;
 use crate::process::{Exit, Limits, Program};
-use crate::pump::{Pump, Quota};
 use crate::requirements::normalized;
-use crate::run::{Cell, Checked, engine};
+use crate::run::Checked;
 use crate::sandbox::{Reach, Sandbox};
 use crate::stop::{Failed, Stop, fault, outlast, unless_halted};
-use crate::venv::{InUse, Manifest, Venv, pack};
+use crate::venv::{InUse, Manifest, Venv, pack, unpack};
 
 /// Lists packages and compiles the config.
 const PACKAGES_SCRIPT: &str = include_str!("packages.py");
 const PACKAGES: &str = "packages.json";
 const SBOM: &str = "sbom.json";
+const INSTALL: &str = "install_config";
 
 /// Makes builds.
 pub struct Builder {
@@ -63,21 +64,12 @@ impl Builder {
 
 /// A build that is being made.
 struct Making<'a> {
-    builder: &'a Builder,
     lease: Lease<Build>,
     build: Build,
-    brake: Brake,
-    log: LogWriter,
-    pump: Pump,
     started: Instant,
-    engine: EngineSource,
     /// Where it will be.
     place: Venv,
-    /// Where it is made.
-    venv: Venv,
-    overlay: bool,
-    /// Home of the programs that make it.
-    home: PathBuf,
+    environment: Environment<'a, LogWriter>,
 }
 
 /// What `packages.py` writes.
@@ -107,21 +99,9 @@ impl<'a> Making<'a> {
         let in_use = InUse::begin(settings, &build).map_err(fault("create_venv"))?;
         let place = Venv::of(settings, &build);
         let venv = place.beside();
-        let making = Self {
-            builder,
-            lease,
-            build,
-            brake,
-            log,
-            pump: Pump::new(Quota { lines: settings.log_lines_limit.into(), bytes: settings.log_bytes_limit.0 }, EventBody::BuildLog),
-            started: Instant::now(),
-            engine: EngineSource::read(settings.engine_spec.as_deref()),
-            home: venv.dir().join("home"),
-            place,
-            venv,
-            overlay: true,
-        };
-        let unfinished = Unfinished(making.venv.clone());
+        let unfinished = Unfinished(venv.clone());
+        let environment = Environment::new(builder, venv, brake, log);
+        let making = Self { lease, build, started: Instant::now(), place, environment };
         let finished = making.finish_with_result().await;
         drop(unfinished);
         drop(in_use);
@@ -129,7 +109,7 @@ impl<'a> Making<'a> {
     }
 
     async fn finish_with_result(mut self) -> Result<Build, Stop> {
-        let mut halts = self.brake.halts();
+        let mut halts = self.environment.brake.halts();
         let ended = match unless_halted(&mut halts, self.make()).await {
             Ok(ended) => ended,
             Err(Stop::Failed(failed)) => without(BuildStatus::Failed, failed),
@@ -141,16 +121,16 @@ impl<'a> Making<'a> {
             }
             // Why the log can't be written is told by closing it.
             Err(Stop::Halted(Halt::LogClosed)) => {
-                return Err(self.log.close().await.err().map_or(Stop::Halted(Halt::LogClosed), Stop::from));
+                return Err(self.environment.log.close().await.err().map_or(Stop::Halted(Halt::LogClosed), Stop::from));
             }
             Err(stop) => return Err(stop),
         };
-        let Self { builder, lease, build, log, pump, .. } = self;
+        let Self { lease, build, environment: Environment { ade, log, pump, .. }, .. } = self;
         if pump.conclude(&log).await.is_err() {
             tracing::warn!("the log is closed; closing it says why");
         }
         let closed = log.close().await?;
-        let finished = outlast(|| builder.ade.builds.finish(&lease, &build, closed.last_id, ended.clone())).await?;
+        let finished = outlast(|| ade.builds.finish(&lease, &build, closed.last_id, ended.clone())).await?;
         if let (Some(relay), Some(completed)) = (closed.relay, finished.completed_event()) {
             // A reader that is too slow for this reads the log itself.
             drop(relay.try_send(completed.line()));
@@ -160,20 +140,23 @@ impl<'a> Making<'a> {
 
     async fn make(&mut self) -> Result<Ended, Stop> {
         let step = self.begin(BuildStep::CreateVenv).await?;
-        std::fs::create_dir_all(&self.home).map_err(fault("create_venv"))?;
-        self.venv.settle(&self.builder.base, true).map_err(fault("create_venv"))?;
+        self.environment.create()?;
         self.done(step, None).await?;
 
         let skipped = StepStatus::Skipped;
         let message = Some("uv installs packages".to_owned());
-        self.log.append([EventBody::BuildStep { step: BuildStep::UpgradePip, status: skipped, duration_ms: None, message }]).await?;
+        self.environment
+            .log
+            .append([EventBody::BuildStep { step: BuildStep::UpgradePip, status: skipped, duration_ms: None, message }])
+            .await?;
 
         let step = self.begin(BuildStep::InstallEngine).await?;
-        let message = self.install_engine().await?;
+        let message = self.environment.install_engine().await?;
         self.done(step, Some(message)).await?;
 
         let step = self.begin(BuildStep::InstallConfig).await?;
-        let message = self.install_config().await?;
+        self.unpack_config().await?;
+        let message = self.environment.install_requirements().await?;
         self.done(step, Some(message)).await?;
 
         let step = self.begin(BuildStep::VerifyImports).await?;
@@ -186,11 +169,11 @@ impl<'a> Making<'a> {
         self.done(step, Some(format!("{} packages, {own} of them its own", packages.len()))).await?;
 
         let step = self.begin(BuildStep::Publish).await?;
-        let info = &self.builder.base.info;
+        let info = &self.environment.base.info;
         let engine_version =
             packages.iter().find(|package| normalized(&package.name) == "ade-engine").map(|package| package.version.clone());
         let manifest = Manifest {
-            overlay: self.overlay,
+            overlay: self.environment.overlay,
             base_digest: info.digest.clone(),
             engine_version: engine_version.unwrap_or_else(|| info.engine_version.clone()),
             python_version: info.python_version.clone(),
@@ -205,12 +188,9 @@ impl<'a> Making<'a> {
         })
     }
 
-    /// Imports the engine and the config as a run does.
+    /// Checks that the config can be imported.
     async fn verify(&mut self) -> Result<(), Stop> {
-        let limits = Limits::from(&self.builder.ade.settings);
-        let cell = Cell { home: self.home.clone(), limits, sandbox: &self.builder.sandbox };
-        let program = engine(&self.venv, &cell, &["config", "validate"]);
-        match self.run(&program).await? {
+        match self.environment.validate().await? {
             Finished { exit: Exit::Code(0), .. } => Ok(()),
             Finished { exit, seen, .. } => {
                 let (exit_code, how) = match exit {
@@ -226,21 +206,22 @@ impl<'a> Making<'a> {
 
     async fn collect_metadata(&mut self) -> Result<Vec<Package>, Stop> {
         const STAGE: &str = "collect_metadata";
-        let list = self.venv.dir().join(PACKAGES);
+        let venv = &self.environment.venv;
+        let list = venv.dir().join(PACKAGES);
         let program = Program {
-            file: self.venv.python(),
+            file: venv.python(),
             arguments: ["-I", "-B", "-c", PACKAGES_SCRIPT]
                 .into_iter()
                 .map(Into::into)
-                .chain([list.clone().into(), self.venv.dir().join(SBOM).into(), self.venv.dir().into()])
+                .chain([list.clone().into(), venv.dir().join(SBOM).into(), venv.dir().into()])
                 .collect(),
             environment: Vec::new(),
-            home: self.home.clone(),
-            limits: Limits::from(&self.builder.ade.settings),
+            home: self.environment.home.clone(),
+            limits: Limits::from(&self.environment.ade.settings),
             // Packages can make Python execute code of theirs whenever it starts.
-            confinement: Some(self.builder.sandbox.confine(Reach { read: Vec::new(), write: vec![self.venv.dir().to_owned()] })),
+            confinement: Some(self.environment.sandbox.confine(Reach { read: Vec::new(), write: vec![venv.dir().to_owned()] })),
         };
-        let Finished { exit, seen, .. } = self.run(&program).await?;
+        let Finished { exit, seen, .. } = self.environment.run(&program).await?;
         if exit != Exit::Code(0) {
             let reason = seen.tail.back().map_or("", String::as_str);
             return Err(Failed::new(FailureCode::Internal, STAGE, format!("the packages could not be listed: {reason}")).into());
@@ -253,64 +234,63 @@ impl<'a> Making<'a> {
     /// Packs and uploads the environment, and gives it its place on this machine.
     async fn publish(&mut self, manifest: &Manifest) -> Result<ade_core::build::Archive, Stop> {
         const STAGE: &str = "publish";
-        self.venv.write_manifest(manifest).map_err(fault(STAGE))?;
-        let packed = self.home.join("venv.tar.zst");
-        let (venv, base, file) = (self.venv.clone(), self.builder.base.clone(), packed.clone());
+        self.environment.venv.write_manifest(manifest).map_err(fault(STAGE))?;
+        let packed = self.environment.home.join("venv.tar.zst");
+        let (venv, base, file) = (self.environment.venv.clone(), self.environment.base.clone(), packed.clone());
         let packing = spawn_blocking(move || pack(&venv, &base, &file));
         let archive = packing.await.map_err(|error| fault(STAGE)(error.into()))?.map_err(fault(STAGE))?;
-        let objects = &self.builder.ade.objects;
+        let objects = &self.environment.ade.objects;
         let (archive_key, packages_key) = (layout::build_archive(self.build.build_id), layout::build_packages(self.build.build_id));
-        let (list, bill) = (self.venv.dir().join(PACKAGES), self.venv.dir().join(SBOM));
+        let (list, bill) = (self.environment.venv.dir().join(PACKAGES), self.environment.venv.dir().join(SBOM));
         let bill_key = layout::build_sbom(self.build.build_id);
         tokio::try_join!(
             outlast(|| objects.put_file(&archive_key, &packed, Some("application/zstd"))),
             outlast(|| objects.put_file(&packages_key, &list, Some("application/json"))),
             outlast(|| objects.put_file(&bill_key, &bill, Some("application/vnd.cyclonedx+json"))),
         )?;
-        std::fs::remove_dir_all(&self.home).map_err(fault(STAGE))?;
-        self.venv.clone().move_to(&self.place).map_err(fault(STAGE))?;
+        std::fs::remove_dir_all(&self.environment.home).map_err(fault(STAGE))?;
+        self.environment.venv.clone().move_to(&self.place).map_err(fault(STAGE))?;
         Ok(archive)
     }
 
-    async fn run(&mut self, program: &Program) -> Result<Finished, Stop> {
-        run_logged(program, &mut self.pump, &self.log, &self.brake).await
+    async fn unpack_config(&mut self) -> Result<(), Stop> {
+        let key = layout::version_archive(self.build.config_id, &self.build.content_digest);
+        let packed = self.environment.home.join("config.tar.zst");
+        let fetched = outlast(|| async {
+            if let Err(error) = tokio::fs::remove_file(&packed).await
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(StoreError::Unavailable { operation: "write scratch file", message: error.to_string() });
+            }
+            self.environment.ade.objects.download(&key, &packed).await
+        });
+        if fetched.await?.is_none() {
+            return Err(Failed::new(FailureCode::Internal, INSTALL, "the files of the config version are gone").into());
+        }
+        let (from, to) = (packed, self.environment.venv.config());
+        let unpacking = spawn_blocking(move || {
+            unpack(&from, &to)?;
+            content_digest(&to)
+        });
+        if unpacking.await.map_err(|error| fault(INSTALL)(error.into()))?.map_err(fault(INSTALL))? == self.build.content_digest {
+            return Ok(());
+        }
+        Err(Failed::new(FailureCode::Internal, INSTALL, "the files of the config version are not what was recorded").into())
     }
 
     async fn begin(&self, step: BuildStep) -> Result<(BuildStep, Instant), Stop> {
         let started = EventBody::BuildStep { step, status: StepStatus::Started, duration_ms: None, message: None };
-        self.log.append([started]).await?;
+        self.environment.log.append([started]).await?;
         Ok((step, Instant::now()))
     }
 
     async fn done(&self, (step, began): (BuildStep, Instant), message: Option<String>) -> Result<(), Stop> {
         let duration_ms = u64::try_from(began.elapsed().as_millis()).ok();
-        Ok(self.log.append([EventBody::BuildStep { step, status: StepStatus::Completed, duration_ms, message }]).await?)
-    }
-
-    /// A line of the builder's own in the log.
-    async fn say(&self, text: &str) -> Result<(), Stop> {
-        Ok(self.log.append([EventBody::BuildLog(LogLine::plain(LogStream::Stdout, text))]).await?)
+        Ok(self.environment.log.append([EventBody::BuildStep { step, status: StepStatus::Completed, duration_ms, message }]).await?)
     }
 }
 
 /// How a build ends that made no environment.
 fn without(status: BuildStatus, Failed { failure, message, exit_code }: Failed) -> Ended {
     Ended::Without { status, failure, message, exit_code }
-}
-
-/// Removes what a build that did not get its place left.
-struct Unfinished(Venv);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(self.0.dir())
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::error!(%error, dir = %self.0.dir().display(), "unfinished environment not removed");
-        }
-        // The build's directory goes too, unless its environment is in it.
-        if let Some(directory) = self.0.dir().parent() {
-            drop(std::fs::remove_dir(directory));
-        }
-    }
 }

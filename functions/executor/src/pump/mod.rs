@@ -71,6 +71,29 @@ pub enum PumpError {
     Pipe(#[from] std::io::Error),
 }
 
+/// Where events go.
+pub trait Sink {
+    /// Takes events.
+    fn append(&self, events: impl IntoIterator<Item = EventBody>) -> impl Future<Output = Result<(), WriterClosed>>;
+}
+
+impl Sink for LogWriter {
+    fn append(&self, events: impl IntoIterator<Item = EventBody>) -> impl Future<Output = Result<(), WriterClosed>> {
+        Self::append(self, events)
+    }
+}
+
+/// For processes of which only counts what is noticed in their output.
+#[derive(Debug)]
+pub struct Nowhere;
+
+impl Sink for Nowhere {
+    async fn append(&self, events: impl IntoIterator<Item = EventBody>) -> Result<(), WriterClosed> {
+        events.into_iter().for_each(drop);
+        Ok(())
+    }
+}
+
 impl Pump {
     /// A pump into logs whose lines are `wrap`ped as events.
     pub fn new(quota: Quota, wrap: fn(LogLine) -> EventBody) -> Self {
@@ -80,7 +103,7 @@ impl Pump {
     /// Moves what a process prints until both its streams end, and says what was noticed.
     pub async fn run(
         &mut self,
-        log: &LogWriter,
+        log: &impl Sink,
         mut stdout: impl AsyncRead + Unpin,
         mut stderr: impl AsyncRead + Unpin,
     ) -> Result<Seen, PumpError> {
@@ -95,7 +118,7 @@ impl Pump {
     }
 
     /// Says in the log how much of the output is missing, if any is.
-    pub async fn conclude(&self, log: &LogWriter) -> Result<(), WriterClosed> {
+    pub async fn conclude(&self, log: &impl Sink) -> Result<(), WriterClosed> {
         if self.dropped == 0 {
             return Ok(());
         }
@@ -113,7 +136,7 @@ impl Pump {
         self.dropped
     }
 
-    async fn pass(&mut self, log: &LogWriter, pipe: &mut Pipe, read: usize) -> Result<(), WriterClosed> {
+    async fn pass(&mut self, log: &impl Sink, pipe: &mut Pipe, read: usize) -> Result<(), WriterClosed> {
         let Pipe { stream, buffer, splitter, open } = pipe;
         if read == 0 {
             *open = false;

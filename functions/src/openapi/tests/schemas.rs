@@ -76,6 +76,8 @@ requests! {
     put_member: "PutMember";
     put_safe_mode: "PutSafeMode";
     create_config: "CreateConfig";
+    move_config_file: "MoveConfigFile";
+    update_config: "UpdateConfig";
     create_document: "CreateDocument";
     create_build: "CreateBuild";
     create_run: "CreateRun";
@@ -87,6 +89,10 @@ answers! {
     workspace: "Workspace";
     created_api_key: "CreatedApiKey";
     config: "Config";
+    config_files: "ConfigFiles";
+    config_version: "ConfigVersionDetails";
+    config_diff: "ConfigDiff";
+    config_validation: "ConfigValidation";
     created_document: "CreatedDocument";
     build: "Build";
     run: "Run";

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use ade_core::access::{PrincipalKind, Role, Submitter};
 use ade_core::build::{Archive, BuildStatus, VersionChoice};
+use ade_core::config::{ConfigIssue, FileStatus, IssueSeverity};
 use ade_core::document::DocumentStatus;
 use ade_core::eventlog::{BuildStep, Event, EventBody, EventObject, Failure, FailureCode, LogLevel, LogLine, LogStream, StepStatus};
 use ade_core::run::{RetryBuild, RunDocument, RunOptions, RunResult, RunStatus};
@@ -15,7 +16,11 @@ use proptest::sample::select;
 use serde_json::Value;
 
 use crate::builds::{Build, BuildLinks, BuildObject, BuildOptions, CreateBuild, Package};
-use crate::configs::{Config, ConfigObject, ConfigSource, ConfigStatus, CreateConfig};
+use crate::configs::{
+    Config, ConfigDiff, ConfigDiffObject, ConfigFile, ConfigFileChange, ConfigFileObject, ConfigFiles, ConfigFilesObject, ConfigObject,
+    ConfigSource, ConfigStatus, ConfigValidation, ConfigValidationObject, ConfigVersion, ConfigVersionDetails, ConfigVersionFile,
+    ConfigVersionObject, CreateConfig, MoveConfigFile, UpdateConfig,
+};
 use crate::documents::{CreateDocument, CreatedDocument, Document, DocumentObject, Upload};
 use crate::downloads::Download;
 use crate::edge::List;
@@ -24,8 +29,8 @@ use crate::events::LogEntry;
 use crate::keys::{ApiKey, ApiKeyObject, CreateApiKey, CreatedApiKey};
 use crate::members::{Member, MemberObject, PutMember};
 use crate::runs::{
-    CreateRun, CreateRuns, FieldSummary, FindingSummary, MappedColumn, OutputKind, RetryRun, Run, RunIssue, RunIssueObject, RunLinks,
-    RunLogs, RunLogsObject, RunObject, RunOutput, RunOutputObject, RunSummary, RunSummaryObject, TableSummary, UnmappedColumn,
+    CreateRun, CreateRuns, FieldSummary, FindingSummary, LastRun, MappedColumn, OutputKind, RetryRun, Run, RunIssue, RunIssueObject,
+    RunLinks, RunLogs, RunLogsObject, RunObject, RunOutput, RunOutputObject, RunSummary, RunSummaryObject, TableSummary, UnmappedColumn,
 };
 use crate::system::{Availability, Component, Health, HealthObject, Meta, MetaObject, PutSafeMode, SafeMode, SafeModeObject};
 use crate::workspaces::{CreateWorkspace, UpdateWorkspace, Workspace, WorkspaceObject};
@@ -156,6 +161,28 @@ pub(super) fn create_api_key() -> impl Strategy<Value = CreateApiKey> {
 
 pub(super) fn create_config() -> impl Strategy<Value = CreateConfig> {
     name().prop_map(|name| CreateConfig { name, source: ConfigSource::Template {} })
+}
+
+pub(super) fn move_config_file() -> impl Strategy<Value = MoveConfigFile> {
+    (text(), text()).prop_map(|(from, to)| MoveConfigFile { from, to })
+}
+
+pub(super) fn config_files() -> impl Strategy<Value = ConfigFiles> {
+    let file = (text(), any::<u32>(), text()).prop_map(|(path, size, etag)| ConfigFile {
+        object: ConfigFileObject::Name,
+        path,
+        byte_size: size.into(),
+        etag,
+    });
+    (id("cfg_"), sha256(), of(id("cfv_")), vec(file, 0..4)).prop_map(|(config_id, fileset_hash, version_id, files)| ConfigFiles {
+        object: ConfigFilesObject::Name,
+        config_id,
+        fileset_hash,
+        version_id,
+        file_count: files.len() as u64,
+        byte_size: files.iter().map(|file| file.byte_size).sum(),
+        files,
+    })
 }
 
 pub(super) fn create_document() -> impl Strategy<Value = CreateDocument> {
@@ -299,8 +326,9 @@ pub(super) fn created_api_key() -> impl Strategy<Value = CreatedApiKey> {
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let status = select(&[ConfigStatus::Draft, ConfigStatus::Active][..]);
-    (id("cfg_"), id("ws_"), name(), status, seconds(), seconds(), of(id("build_")), of(id("cfv_")), of(id("build_"))).prop_map(
-        |(id, workspace_id, name, status, created, updated, active_build_id, active_version_id, building_build_id)| Config {
+    let times = (seconds(), seconds());
+    (id("cfg_"), id("ws_"), name(), status, times, of(id("build_")), of(id("cfv_")), of(id("build_")), of(last_run())).prop_map(
+        |(id, workspace_id, name, status, (created, updated), active_build_id, active_version_id, building_build_id, last_run)| Config {
             id,
             object: ConfigObject::Name,
             workspace_id,
@@ -311,14 +339,76 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
             active_build_id,
             active_version_id,
             building_build_id,
+            last_run,
         },
     )
 }
 
+fn last_run() -> impl Strategy<Value = LastRun> {
+    (id("run_"), select(&RunStatus::ALL[..]), seconds(), of(seconds())).prop_map(|(id, status, created, finished)| LastRun {
+        id,
+        status,
+        created,
+        finished,
+    })
+}
+
+pub(super) fn update_config() -> impl Strategy<Value = UpdateConfig> {
+    of(name()).prop_map(|name| UpdateConfig { name })
+}
+
+pub(super) fn config_version() -> impl Strategy<Value = ConfigVersionDetails> {
+    let file = (text(), any::<u32>(), sha256()).prop_map(|(path, size, sha256)| ConfigVersionFile { path, byte_size: size.into(), sha256 });
+    (id("cfv_"), id("cfg_"), sha256(), any::<u32>(), seconds(), of(id("build_")), vec(file, 0..4)).prop_map(
+        |(id, config_id, content_digest, byte_size, created, build_id, files)| ConfigVersionDetails {
+            version: ConfigVersion {
+                id,
+                object: ConfigVersionObject::Name,
+                config_id,
+                content_digest,
+                file_count: files.len() as u32,
+                byte_size: byte_size.into(),
+                created,
+                build_id,
+            },
+            files,
+        },
+    )
+}
+
+pub(super) fn config_validation() -> impl Strategy<Value = ConfigValidation> {
+    let severity = select(&[IssueSeverity::Error, IssueSeverity::Warning][..]);
+    let issue = (of(text()), of(any::<u32>().prop_map(u64::from)), text(), text(), severity)
+        .prop_map(|(path, line, code, message, severity)| ConfigIssue { path, line, code, message, severity });
+    (id("cfg_"), of(sha256()), any::<bool>(), vec(issue, 0..4)).prop_map(|(config_id, fileset_hash, valid, issues)| ConfigValidation {
+        object: ConfigValidationObject::Name,
+        config_id,
+        fileset_hash,
+        valid,
+        issues,
+    })
+}
+
+pub(super) fn config_diff() -> impl Strategy<Value = ConfigDiff> {
+    let status = select(&[FileStatus::Added, FileStatus::Removed, FileStatus::Modified][..]);
+    let size = || of(any::<u32>().prop_map(u64::from));
+    let change = (text(), status, size(), size(), of(text())).prop_map(|(path, status, from_byte_size, to_byte_size, patch)| {
+        ConfigFileChange { path, status, from_byte_size, to_byte_size, patch }
+    });
+    (id("cfg_"), text(), text(), vec(change, 0..4)).prop_map(|(config_id, from, to, files)| ConfigDiff {
+        object: ConfigDiffObject::Name,
+        config_id,
+        from,
+        to,
+        files,
+    })
+}
+
 fn document() -> impl Strategy<Value = Document> {
     let status = select(&[DocumentStatus::Pending, DocumentStatus::Ready][..]);
-    (id("doc_"), id("ws_"), name(), status, text(), any::<u32>(), of(sha256()), submitter(), seconds(), of(seconds())).prop_map(
-        |(id, workspace_id, name, status, content_type, byte_size, sha256, uploader, created, completed)| Document {
+    let times = (seconds(), of(seconds()));
+    (id("doc_"), id("ws_"), name(), status, text(), any::<u32>(), of(sha256()), submitter(), times, of(last_run())).prop_map(
+        |(id, workspace_id, name, status, content_type, byte_size, sha256, uploader, (created, completed), last_run)| Document {
             id,
             object: DocumentObject::Name,
             workspace_id,
@@ -330,6 +420,7 @@ fn document() -> impl Strategy<Value = Document> {
             uploader,
             created,
             completed,
+            last_run,
         },
     )
 }

@@ -21,11 +21,18 @@ fn least_role(operation: &str) -> &'static str {
         | "get-workspace"
         | "list-configs"
         | "get-config"
+        | "list-config-files"
+        | "get-config-file"
+        | "list-config-versions"
+        | "get-config-version"
+        | "diff-config-versions"
         | "list-builds"
         | "get-build"
         | "list-build-logs"
         | "follow-build-events"
         | "get-document"
+        | "list-documents"
+        | "download-document"
         | "list-runs"
         | "get-run"
         | "list-run-logs"
@@ -36,8 +43,11 @@ fn least_role(operation: &str) -> &'static str {
         | "get-run-artifact"
         | "list-run-outputs"
         | "download-run-output" => "viewer",
-        "create-document" | "complete-document" | "create-run" | "create-runs" | "retry-run" | "cancel-run" => "operator",
-        "create-config" | "create-build" | "cancel-build" => "editor",
+        "create-document" | "complete-document" | "delete-document" | "create-run" | "create-runs" | "retry-run" | "cancel-run" => {
+            "operator"
+        }
+        "create-config" | "update-config" | "delete-config" | "put-config-file" | "delete-config-file" | "move-config-file"
+        | "validate-config" | "create-build" | "cancel-build" => "editor",
         "create-api-key" | "list-api-keys" | "revoke-api-key" | "update-workspace" | "list-members" | "put-member" | "delete-member" => {
             "admin"
         }
@@ -46,10 +56,14 @@ fn least_role(operation: &str) -> &'static str {
     }
 }
 
+/// A file of a config that nothing depends on.
+const CONFIG_FILE: &str = "notes.txt";
+
 /// Things to ask for, all of one workspace.
 struct Things {
     workspace: String,
     config: String,
+    version: String,
     build: String,
     document: String,
     run: String,
@@ -68,14 +82,18 @@ impl Things {
         let events = stream.rest().await;
         let output = events[events.len() - 1]["output_paths"][0].as_str().unwrap().to_owned();
         let build = stack.api.get(&format!("/runs/{run}")).await.expect(200)["build_id"].as_str().unwrap().to_owned();
+        let version = stack.api.get(&format!("/builds/{build}")).await.expect(200)["config_version_id"].as_str().unwrap().to_owned();
         let key = stack.api.post(&stack.in_workspace("api-keys"), &json!({ "name": "Spare", "role": "viewer" })).await.expect(201);
-        Self { workspace: stack.workspace.clone(), config, build, document, run, output, key: id(&key) }
+        Self { workspace: stack.workspace.clone(), config, version, build, document, run, output, key: id(&key) }
     }
 
     fn path(&self, operation: &Operation) -> String {
         let values = [
             ("{workspace_id}", &self.workspace),
             ("{config_id}", &self.config),
+            ("{version_id}", &self.version),
+            ("{a}", &self.version),
+            ("{b}", &self.version),
             ("{build_id}", &self.build),
             ("{document_id}", &self.document),
             ("{run_id}", &self.run),
@@ -97,6 +115,7 @@ impl Things {
             "create-api-key" => json!({ "name": "Another", "role": "viewer" }),
             "create-config" => json!({ "name": "Another", "source": { "type": "template" } }),
             "create-document" => json!({ "name": "another.csv", "byte_size": 1, "content_type": "text/csv" }),
+            "move-config-file" => json!({ "from": CONFIG_FILE, "to": "moved.txt" }),
             "create-run" => json!({ "input_documents": [self.document] }),
             "create-runs" => json!({ "config_id": self.config, "input_documents": [self.document] }),
             _ => json!({}),
@@ -105,14 +124,46 @@ impl Things {
 
     async fn ask(&self, stack: &Stack, operation: &Operation, key: Option<&str>) -> Answer {
         let api = stack.api.with_key(key);
-        let request = api.request(operation.method.clone(), &self.path(operation));
-        let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&operation.method);
-        let request = if has_body { request.json(&self.body(operation)) } else { request };
+        let path = match operation.id.as_str() {
+            // Whoever may delete it needs one that is not needed any more.
+            "delete-config" => operation.path.replace("{workspace_id}", &self.workspace).replace("{config_id}", &stack.config().await),
+            "get-config-file" | "put-config-file" | "delete-config-file" => operation
+                .path
+                .replace("{path}", CONFIG_FILE)
+                .replace("{workspace_id}", &self.workspace)
+                .replace("{config_id}", &self.config),
+            "delete-document" => operation.path.replace("{document_id}", &stack.document("old.csv", PEOPLE).await),
+            _ => self.path(operation),
+        };
+        let request = api.request(operation.method.clone(), &path);
+        let request = match operation.id.as_str() {
+            "put-config-file" => {
+                stack.bucket().delete(&self.draft_key(CONFIG_FILE)).await;
+                request.header("if-none-match", "*").body("new")
+            }
+            "delete-config-file" => {
+                stack.bucket().put(&self.draft_key(CONFIG_FILE), b"old").await;
+                let listed = stack.api.get(&stack.in_workspace(&format!("configs/{}/files", self.config))).await.expect(200);
+                let file = listed["files"].as_array().unwrap().iter().find(|file| file["path"] == CONFIG_FILE).unwrap();
+                request.header("if-match", file["etag"].as_str().unwrap())
+            }
+            "get-config-file" | "move-config-file" => {
+                stack.bucket().put(&self.draft_key(CONFIG_FILE), b"old").await;
+                stack.bucket().delete(&self.draft_key("moved.txt")).await;
+                if operation.method == Method::POST { request.json(&self.body(operation)) } else { request }
+            }
+            _ if [Method::POST, Method::PUT, Method::PATCH].contains(&operation.method) => request.json(&self.body(operation)),
+            _ => request,
+        };
         if operation.id == "delete-member" {
-            let member = stack.api.request(Method::PUT, &self.path(operation)).json(&json!({ "role": "viewer" }));
+            let member = stack.api.request(Method::PUT, &path).json(&json!({ "role": "viewer" }));
             stack.api.send(member).await.expect(200);
         }
         api.send(request).await
+    }
+
+    fn draft_key(&self, path: &str) -> String {
+        format!("configs/{}/draft/{path}", self.config)
     }
 }
 

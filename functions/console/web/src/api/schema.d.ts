@@ -137,7 +137,11 @@ export interface paths {
         get: operations["get-document"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a document
+         * @description It is gone from lists and can't be used in new runs. Runs that it is part of keep their copies of it.
+         */
+        delete: operations["delete-document"];
         options?: never;
         head?: never;
         patch?: never;
@@ -158,6 +162,23 @@ export interface paths {
          *     document is `ready` afterwards and can be used in runs. Completing it again changes nothing.
          */
         post: operations["complete-document"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/documents/{document_id}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download a document */
+        get: operations["download-document"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -568,7 +589,7 @@ export interface paths {
         };
         /**
          * List configs
-         * @description The configs of a workspace, newest first.
+         * @description The configs of a workspace, newest first. With conditions, a page may be short and still have a next one.
          */
         get: operations["list-configs"];
         put?: never;
@@ -594,10 +615,16 @@ export interface paths {
         get: operations["get-config"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a config
+         * @description Its draft, versions, builds and their archives go with it; its runs stay readable until their retention ends, unless `purge` is
+         *     set. A config with a build or run that is not over can't be deleted.
+         */
+        delete: operations["delete-config"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Update a config */
+        patch: operations["update-config"];
         trace?: never;
     };
     "/workspaces/{workspace_id}/configs/{config_id}/builds": {
@@ -625,7 +652,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/workspaces/{workspace_id}/documents": {
+    "/workspaces/{workspace_id}/configs/{config_id}/file-moves": {
         parameters: {
             query?: never;
             header?: never;
@@ -633,6 +660,159 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        put?: never;
+        /**
+         * Move a file of a config
+         * @description Gives it another path. Nothing is replaced; should the file be changed at the same time, it stays where it is (412).
+         */
+        post: operations["move-config-file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/configs/{config_id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the files of a config
+         * @description The whole draft at once: at most 2,000 files. With `If-None-Match` and the entity tag of an earlier answer, 304 when nothing has
+         *     changed.
+         */
+        get: operations["list-config-files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/configs/{config_id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a file of a config
+         * @description Its bytes as they are. With `If-None-Match` and its entity tag, 304 when it has not changed.
+         */
+        get: operations["get-config-file"];
+        /**
+         * Create or replace a file of a config
+         * @description The body is the file's content, byte by byte: at most 512 KiB of code (`.py`, `.pyi`, `.toml`, `.cfg`, `.ini`, `.md`), 4 MiB of anything else.
+         *     Send `If-None-Match: *` to create the file, or `If-Match` with its entity tag to replace it: of two who change the same state of
+         *     a file one gets 412, and nothing is lost.
+         */
+        put: operations["put-config-file"];
+        post?: never;
+        /**
+         * Delete a file of a config
+         * @description Send `If-Match` with its entity tag.
+         */
+        delete: operations["delete-config-file"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/configs/{config_id}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Validate a config
+         * @description Checks the draft as it is now, as a build would: what it requires is installed and its rules are loaded, in an isolated process that
+         *     is given 20 seconds. Nothing is built, and nothing changes.
+         */
+        post: operations["validate-config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/configs/{config_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the versions of a config
+         * @description Newest first. A version is made when its files are built, unless there is one with the same files.
+         */
+        get: operations["list-config-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/configs/{config_id}/versions/{a}/diff/{b}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare two versions of a config
+         * @description `a` and `b` are ids of versions, `active` for the version that runs use, or `draft` for the files as they are now.
+         */
+        get: operations["diff-config-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/configs/{config_id}/versions/{version_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a version of a config */
+        get: operations["get-config-version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List documents
+         * @description The documents of a workspace, newest first. With conditions, a page may be short and still have a next one.
+         */
+        get: operations["list-documents"];
         put?: never;
         /**
          * Create a document
@@ -939,9 +1119,132 @@ export interface components {
             active_build_id: components["schemas"]["BuildId"] | null;
             active_version_id: components["schemas"]["ConfigVersionId"] | null;
             building_build_id: components["schemas"]["BuildId"] | null;
+            last_run: components["schemas"]["LastRun"] | null;
         };
+        /** @description What is different between two versions of a config. */
+        ConfigDiff: {
+            /** @description Always `ade.config.diff`. */
+            object: components["schemas"]["ConfigDiffObject"];
+            /** @description The config. */
+            config_id: components["schemas"]["ConfigId"];
+            /**
+             * @description The version that is compared.
+             * @example active
+             */
+            from: string;
+            /**
+             * @description The version that it is compared with.
+             * @example draft
+             */
+            to: string;
+            /** @description The files that are different, by path. */
+            files: components["schemas"]["ConfigFileChange"][];
+        };
+        /** @enum {string} */
+        ConfigDiffObject: "ade.config.diff";
+        /** @description A file of a config's draft. */
+        ConfigFile: {
+            /** @description Always `ade.config.file`. */
+            object: components["schemas"]["ConfigFileObject"];
+            /**
+             * @description Its path in the config.
+             * @example src/ade_config/columns/email.py
+             */
+            path: string;
+            /**
+             * Format: int64
+             * @description Its size in bytes.
+             * @example 1204
+             */
+            byte_size: number;
+            /**
+             * @description Its entity tag: the state it is in. Send it as `If-Match` to change or delete the file.
+             * @example "9b2cf535f27731c974343645a3985328"
+             */
+            etag: string;
+        };
+        /** @description A file that two versions do not have in common. */
+        ConfigFileChange: {
+            /**
+             * @description Its path in the config.
+             * @example src/ade_config/columns/email.py
+             */
+            path: string;
+            /** @description What happened to it. */
+            status: components["schemas"]["FileStatus"];
+            /**
+             * Format: int64
+             * @description Its size before, in bytes; null for a new file.
+             */
+            from_byte_size?: number | null;
+            /**
+             * Format: int64
+             * @description Its size afterwards, in bytes; null for one that is gone.
+             */
+            to_byte_size?: number | null;
+            /** @description The difference in unified format; null when the file is not text or longer than 512 KiB, and after 1 MiB of patches. */
+            patch?: string | null;
+        };
+        /** @enum {string} */
+        ConfigFileObject: "ade.config.file";
+        /** @description All files of a config's draft at one moment. */
+        ConfigFiles: {
+            /** @description Always `ade.config.files`. */
+            object: components["schemas"]["ConfigFilesObject"];
+            /** @description The config. */
+            config_id: components["schemas"]["ConfigId"];
+            /**
+             * @description Changes whenever a file does; also the entity tag of this answer.
+             * @example fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13
+             */
+            fileset_hash: string;
+            version_id: components["schemas"]["ConfigVersionId"] | null;
+            /**
+             * Format: int64
+             * @description How many files there are.
+             * @example 12
+             */
+            file_count: number;
+            /**
+             * Format: int64
+             * @description Their size together, in bytes.
+             * @example 18764
+             */
+            byte_size: number;
+            /** @description The files, by path. Directories are where files are. */
+            files: components["schemas"]["ConfigFile"][];
+        };
+        /** @enum {string} */
+        ConfigFilesObject: "ade.config.files";
         /** @example cfg_01JZX3Q4T5V6W7X8Y9ZABCDEFG */
         ConfigId: string;
+        /** @description Something that is wrong with a config. */
+        ConfigIssue: {
+            /**
+             * @description The file it is in, if it is in one.
+             * @example src/ade_config/columns/email.py
+             */
+            path?: string | null;
+            /**
+             * Format: int64
+             * @description The line of the file, from 1.
+             * @example 12
+             */
+            line?: number | null;
+            /**
+             * @description What is wrong, for programs: `syntax_error`, `import_error`, `load_error`, `config_error`, `missing_register`,
+             *     `unknown_parameter`, `no_fields`, `requirements`, `files`, `timeout`, `crashed`.
+             * @example syntax_error
+             */
+            code: string;
+            /**
+             * @description What is wrong, for people.
+             * @example invalid syntax
+             */
+            message: string;
+            /** @description Whether it is in the way. */
+            severity: components["schemas"]["IssueSeverity"];
+        };
         /** @enum {string} */
         ConfigObject: "ade.config";
         /** @description What a new config's draft is made from. */
@@ -954,8 +1257,79 @@ export interface components {
          * @enum {string}
          */
         ConfigStatus: "draft" | "active";
+        /** @description What came of checking a config's draft. */
+        ConfigValidation: {
+            /** @description Always `ade.config.validation`. */
+            object: components["schemas"]["ConfigValidationObject"];
+            /** @description The config. */
+            config_id: components["schemas"]["ConfigId"];
+            /** @description Hash of the files that were checked, as the list of files has it; null when there are none or too many. */
+            fileset_hash: string | null;
+            /** @description Whether there is no issue that is an error. */
+            valid: boolean;
+            /** @description What is wrong, errors first; at most 100. */
+            issues: components["schemas"]["ConfigIssue"][];
+        };
+        /** @enum {string} */
+        ConfigValidationObject: "ade.config.validation";
+        /** @description A version of a config. */
+        ConfigVersion: {
+            /** @description Its id. */
+            id: components["schemas"]["ConfigVersionId"];
+            /** @description Always `ade.config.version`. */
+            object: components["schemas"]["ConfigVersionObject"];
+            /** @description The config. */
+            config_id: components["schemas"]["ConfigId"];
+            /**
+             * @description SHA-256 over the paths and contents of its files: the same files are the same version.
+             * @example fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13
+             */
+            content_digest: string;
+            /**
+             * Format: int32
+             * @description How many files it has.
+             * @example 12
+             */
+            file_count: number;
+            /**
+             * Format: int64
+             * @description Their size together, in bytes.
+             * @example 18764
+             */
+            byte_size: number;
+            /**
+             * Format: int64
+             * @description When it was made, in Unix seconds.
+             * @example 1784000000
+             */
+            created: number;
+            build_id: components["schemas"]["BuildId"] | null;
+        };
+        /** @description A version of a config with its files. */
+        ConfigVersionDetails: components["schemas"]["ConfigVersion"] & {
+            /** @description Its files, by path. */
+            files: components["schemas"]["ConfigVersionFile"][];
+        };
+        /** @description A file of a version. */
+        ConfigVersionFile: {
+            /**
+             * @description Its path in the config.
+             * @example src/ade_config/columns/email.py
+             */
+            path: string;
+            /**
+             * Format: int64
+             * @description Its size in bytes.
+             * @example 1204
+             */
+            byte_size: number;
+            /** @description SHA-256 of its content in hexadecimal. */
+            sha256: string;
+        };
         /** @example cfv_01JZX3Q4T5V6W7X8Y9ZABCDEFG */
         ConfigVersionId: string;
+        /** @enum {string} */
+        ConfigVersionObject: "ade.config.version";
         /** @description An API key to be created. */
         CreateApiKey: {
             /**
@@ -1124,6 +1498,7 @@ export interface components {
              * @description When it became ready, in Unix seconds.
              */
             completed: number | null;
+            last_run: components["schemas"]["LastRun"] | null;
         };
         /** @example doc_01JZX3Q4T5V6W7X8Y9ZABCDEFG */
         DocumentId: string;
@@ -1320,6 +1695,11 @@ export interface components {
              */
             columns: number;
         };
+        /**
+         * @description What happened to a file.
+         * @enum {string}
+         */
+        FileStatus: "added" | "removed" | "modified";
         /** @description Something that people should know. */
         FindingSummary: {
             /**
@@ -1351,8 +1731,31 @@ export interface components {
         };
         /** @enum {string} */
         HealthObject: "ade.health";
+        /**
+         * @description Whether an issue is in the way.
+         * @enum {string}
+         */
+        IssueSeverity: "error" | "warning";
         /** @example key_01JZX3Q4T5V6W7X8Y9ZABCDEFG */
         KeyId: string;
+        /** @description The newest run of something. */
+        LastRun: {
+            /** @description The run. */
+            id: components["schemas"]["RunId"];
+            /** @description Where it is in its life. */
+            status: components["schemas"]["RunStatus"];
+            /**
+             * Format: int64
+             * @description When it was created, in Unix seconds.
+             * @example 1784000000
+             */
+            created: number;
+            /**
+             * Format: int64
+             * @description When it was over, in Unix seconds.
+             */
+            finished?: number | null;
+        };
         /** @enum {string} */
         ListObject: "list";
         /** @description A page of a list, newest first. */
@@ -1497,6 +1900,101 @@ export interface components {
                 active_build_id?: components["schemas"]["BuildId"] | null;
                 active_version_id?: components["schemas"]["ConfigVersionId"] | null;
                 building_build_id?: components["schemas"]["BuildId"] | null;
+                last_run?: components["schemas"]["LastRun"] | null;
+            }[];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Give it as `cursor` to get the next page. */
+            next_cursor: string | null;
+        };
+        /** @description A page of a list, newest first. */
+        List_ConfigVersion: {
+            /** @description Always `list`. */
+            object: components["schemas"]["ListObject"];
+            /** @description The items. */
+            data: {
+                /** @description Its id. */
+                id: components["schemas"]["ConfigVersionId"];
+                /** @description Always `ade.config.version`. */
+                object: components["schemas"]["ConfigVersionObject"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+                /**
+                 * @description SHA-256 over the paths and contents of its files: the same files are the same version.
+                 * @example fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13
+                 */
+                content_digest: string;
+                /**
+                 * Format: int32
+                 * @description How many files it has.
+                 * @example 12
+                 */
+                file_count: number;
+                /**
+                 * Format: int64
+                 * @description Their size together, in bytes.
+                 * @example 18764
+                 */
+                byte_size: number;
+                /**
+                 * Format: int64
+                 * @description When it was made, in Unix seconds.
+                 * @example 1784000000
+                 */
+                created: number;
+                build_id?: components["schemas"]["BuildId"] | null;
+            }[];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Give it as `cursor` to get the next page. */
+            next_cursor: string | null;
+        };
+        /** @description A page of a list, newest first. */
+        List_Document: {
+            /** @description Always `list`. */
+            object: components["schemas"]["ListObject"];
+            /** @description The items. */
+            data: {
+                /** @description Its id. */
+                id: components["schemas"]["DocumentId"];
+                /** @description Always `ade.document`. */
+                object: components["schemas"]["DocumentObject"];
+                /** @description Its workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /**
+                 * @description Its file name.
+                 * @example contacts.xlsx
+                 */
+                name: string;
+                /** @description `pending` until its upload is completed. */
+                status: components["schemas"]["DocumentStatus"];
+                /**
+                 * @description Its media type.
+                 * @example application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
+                 */
+                content_type: string;
+                /**
+                 * Format: int64
+                 * @description Its size in bytes.
+                 * @example 18764
+                 */
+                byte_size: number;
+                /** @description SHA-256 of its bytes in hexadecimal; null until announced or computed. */
+                sha256?: string | null;
+                /** @description Who uploaded it. */
+                uploader: components["schemas"]["Submitter"];
+                /**
+                 * Format: int64
+                 * @description When it was recorded, in Unix seconds.
+                 * @example 1784000000
+                 */
+                created: number;
+                /**
+                 * Format: int64
+                 * @description When it became ready, in Unix seconds.
+                 */
+                completed?: number | null;
+                last_run?: components["schemas"]["LastRun"] | null;
             }[];
             /** @description Whether another page follows. */
             has_more: boolean;
@@ -1880,6 +2378,19 @@ export interface components {
         };
         /** @enum {string} */
         MetaObject: "ade.meta";
+        /** @description A file and where it goes. */
+        MoveConfigFile: {
+            /**
+             * @description The file's path.
+             * @example src/ade_config/columns/email.py
+             */
+            from: string;
+            /**
+             * @description Its new path, where no file may be.
+             * @example src/ade_config/columns/e_mail.py
+             */
+            to: string;
+        };
         /**
          * @description What a file is, by its name.
          * @enum {string}
@@ -2424,6 +2935,14 @@ export interface components {
              * @example no_signal
              */
             reason: string;
+        };
+        /** @description What changes about a config; what is left out stays. */
+        UpdateConfig: {
+            /**
+             * @description Its new name for people.
+             * @example Customer lists
+             */
+            name?: string | null;
         };
         /** @description What changes in a workspace; what is missing stays. */
         UpdateWorkspace: {
@@ -3147,6 +3666,81 @@ export interface operations {
             };
         };
     };
+    "delete-document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The document. */
+                document_id: components["schemas"]["DocumentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "complete-document": {
         parameters: {
             query?: never;
@@ -3218,6 +3812,101 @@ export interface operations {
             };
             /** @description What has been uploaded is not what was announced (`document_size_mismatch`, `document_checksum_mismatch`), or can't be used: `document_encrypted`, `document_unreadable`, `document_kind_mismatch`, `document_kind_unsupported`, `document_too_large`. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "download-document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The document. */
+                document_id: components["schemas"]["DocumentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where to download it; with `Accept: application/json`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Download"];
+                };
+            };
+            /** @description Go and download it there. */
+            307: {
+                headers: {
+                    /** @description A signed URL. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has not been uploaded and completed yet (`document_not_ready`). */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5469,6 +6158,10 @@ export interface operations {
     "list-configs": {
         parameters: {
             query?: {
+                /** @description Whose name contains this, in any case. */
+                q?: string;
+                /** @description With this status. */
+                status?: "draft" | "active";
                 /** @description Most items of the page. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -5775,6 +6468,241 @@ export interface operations {
             };
         };
     };
+    "delete-config": {
+        parameters: {
+            query?: {
+                /** @description Also its runs, with their outputs, logs and copies of documents. */
+                purge?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone; not everything that belongs to it is yet. Repeat the request until it is answered with 204. */
+            202: {
+                headers: {
+                    /** @description In how many seconds to repeat the request. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is gone, with everything that belongs to it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A build or run of it is not over (`in_use`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateConfig"];
+            };
+        };
+        responses: {
+            /** @description The config as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Config"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another state is needed first, or somebody else was faster. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-builds": {
         parameters: {
             query?: {
@@ -5977,6 +6905,1089 @@ export interface operations {
             };
             /** @description The body is not `application/json`. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "move-config-file": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveConfigFile"];
+            };
+        };
+        responses: {
+            /** @description The file at its new path. */
+            200: {
+                headers: {
+                    /** @description Its state. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigFile"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is a file already (`file_exists`), or a file where a directory would have to be (`path_conflict`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file was changed meanwhile (`precondition_failed`). */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-config-files": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The entity tag of an answer that the caller still has. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The files. */
+            200: {
+                headers: {
+                    /** @description The fileset's hash. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigFiles"];
+                };
+            };
+            /** @description Nothing has changed. */
+            304: {
+                headers: {
+                    /** @description The fileset's hash. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-config-file": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The entity tag of content that the caller still has. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+                /**
+                 * @description The file's path; it may hold slashes.
+                 * @example src/ade_config/columns/email.py
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its content: `text/plain` when it is UTF-8 of at most 512 KiB, else `application/octet-stream`. */
+            200: {
+                headers: {
+                    /** @description Its state. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description It has not changed. */
+            304: {
+                headers: {
+                    /** @description Its state. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-config-file": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The entity tag of the file that is replaced. */
+                "If-Match"?: string | null;
+                /** @description `*` to create the file. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+                /**
+                 * @description The file's path; it may hold slashes.
+                 * @example src/ade_config/columns/email.py
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description The content. */
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            /** @description The file, which was replaced. */
+            200: {
+                headers: {
+                    /** @description Its new state. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigFile"];
+                };
+            };
+            /** @description The new file. */
+            201: {
+                headers: {
+                    /** @description Its state. */
+                    ETag?: string;
+                    /** @description Its path. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigFile"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A file is where a directory would have to be, or the other way round (`path_conflict`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is not in the state that was expected (`precondition_failed`). */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The path can't be that of a file, or the config would have too many or too large files (`config_too_large`). */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Neither `If-Match` nor `If-None-Match` was sent (`precondition_required`). */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-config-file": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The entity tag of the file that is deleted. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+                /**
+                 * @description The file's path; it may hold slashes.
+                 * @example src/ade_config/columns/email.py
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `If-Match` is not one strong entity tag (`invalid_precondition`). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is not in the state that was expected (`precondition_failed`). */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was not sent (`precondition_required`). */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "validate-config": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigValidation"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ADE is in safe mode, so nothing is executed (`safe_mode`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-config-versions": {
+        parameters: {
+            query?: {
+                /** @description Most items of the page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_ConfigVersion"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "diff-config-versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+                /**
+                 * @description The version that is compared.
+                 * @example active
+                 */
+                a: string;
+                /**
+                 * @description The version that it is compared with.
+                 * @example draft
+                 */
+                b: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is different. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigDiff"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-config-version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+                /** @description The version. */
+                version_id: components["schemas"]["ConfigVersionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version and its files. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigVersionDetails"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-documents": {
+        parameters: {
+            query?: {
+                /** @description Whose name contains this, in any case. */
+                q?: string;
+                /** @description With this status. */
+                status?: "pending" | "ready";
+                /** @description With exactly these bytes: their SHA-256 in hexadecimal. */
+                sha256?: string;
+                /**
+                 * @description Uploaded by the principal with this id.
+                 * @example key_01JZX3Q4T5V6W7X8Y9ZABCDEFG
+                 */
+                uploader?: string;
+                /** @description Most items of the page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of documents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Document"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

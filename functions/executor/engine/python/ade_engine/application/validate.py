@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ade_engine.extensions.invoke import FAILURES, Bound, innermost_line
-from ade_engine.extensions.loader import ConfigPackage, load, locate
+from ade_engine.extensions.loader import ConfigPackage, PluginNotFoundError, load, locate, unregistered_files
 from ade_engine.models.errors import AdeEngineError
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ HOOKS = {
 }
 """Keywords that each kind of callable may declare."""
 
+ISSUE_LIMIT = 100
+MESSAGE_LIMIT = 400
+
 
 @dataclass(frozen=True)
 class Issue:
@@ -67,6 +70,7 @@ class Issue:
 def validate(root: Path, settings: Settings) -> bool:
     """Checks a package and prints what was found: counts on stdout, issues on stderr.
 
+    As much as possible is found at once: every file that is not Python, or else every module that can't be loaded.
     With ``ndjson`` each issue is an event ``engine.config.issue``, and ``engine.config.validated`` ends the whole.
     """
     from ade_engine.infrastructure.observability.logger import RunLog
@@ -76,13 +80,18 @@ def validate(root: Path, settings: Settings) -> bool:
     counts: dict[str, int] = {}
     try:
         package = locate(root)
-        registry, _ = load(package)
-        counts = _counts(registry)
-        issues += _signatures(registry, package.root)
-        if not registry.fields:
-            issues.append(Issue("no_fields", "The config registers no fields", severity="warning"))
+        issues += _syntax_errors(package)
+        if not issues:
+            loaded_from = package.root
+            registry, _ = load(package, on_error=lambda error: issues.append(_issue(error, loaded_from)))
+            counts = _counts(registry)
+            issues += _signatures(registry, package.root)
+            issues += _unregistered(package)
+            if not registry.fields:
+                issues.append(Issue("no_fields", "The config registers no fields", severity="warning"))
     except FAILURES as error:
         issues.append(_issue(error, package.root if package else root))
+    issues = _cut(issues)
     valid = not any(issue.severity == "error" for issue in issues)
 
     if settings.log_format == "ndjson":
@@ -103,6 +112,31 @@ def validate(root: Path, settings: Settings) -> bool:
     for name, count in counts.items():
         print(f"{name}: {count}")
     return valid
+
+
+def _syntax_errors(package: ConfigPackage) -> Iterator[Issue]:
+    """Files of the package that are not Python."""
+    for path in sorted(package.directory.rglob("*.py")):
+        try:
+            compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            # A ValueError tells of a NUL byte; SyntaxError knows the line.
+            line = error.lineno if isinstance(error, SyntaxError) else None
+            message = error.msg if isinstance(error, SyntaxError) else str(error)
+            yield Issue("syntax_error", message, path.relative_to(package.root).as_posix(), line)
+
+
+def _unregistered(package: ConfigPackage) -> Iterator[Issue]:
+    """Files that look like rules and are none."""
+    for path in unregistered_files(package):
+        message = "This file defines no register(), so nothing in it is used. The name of a helper starts with _"
+        yield Issue("missing_register", message, path.relative_to(package.root).as_posix(), severity="warning")
+
+
+def _cut(issues: list[Issue]) -> list[Issue]:
+    """Errors first, and not more than one line of a log can hold."""
+    issues = sorted(issues, key=lambda issue: issue.severity != "error")
+    return [replace(issue, message=issue.message[:MESSAGE_LIMIT]) for issue in issues[:ISSUE_LIMIT]]
 
 
 def _counts(registry: Registry) -> dict[str, int]:
@@ -142,6 +176,8 @@ def _issue(error: BaseException, root: Path) -> Issue:
     if isinstance(error, SyntaxError):
         path, _ = _split(f"{error.filename}:{error.lineno}", root)
         return Issue("syntax_error", error.msg, path, error.lineno)
+    if isinstance(error, PluginNotFoundError):
+        return Issue("missing_register", str(error))
     path, line = _split(innermost_line(error), root)
     if isinstance(error, AdeEngineError):
         return Issue(error.code, str(error), path, line)

@@ -9,8 +9,13 @@ import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ade_engine.extensions.invoke import FAILURES
 from ade_engine.extensions.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PREFERRED_PACKAGE = "ade_config"
 PLUGIN_FOLDERS = ("columns", "row_detectors", "hooks")
@@ -111,8 +116,23 @@ def _defines_register(path: Path) -> bool:
     )
 
 
-def load(package: ConfigPackage) -> tuple[Registry, list[str]]:
-    """Imports the package and lets its modules register; also the names of those modules."""
+def unregistered_files(package: ConfigPackage) -> list[Path]:
+    """Files in the places of rules that define no ``register`` and are not marked as helpers by an underscore."""
+    return [
+        path
+        for folder in PLUGIN_FOLDERS
+        for path in sorted((package.directory / folder).rglob("*.py"))
+        if path.name != "__init__.py"
+        and not _is_skipped(path.relative_to(package.directory).with_suffix("").parts)
+        and not _defines_register(path)
+    ]
+
+
+def load(package: ConfigPackage, on_error: Callable[[BaseException], None] | None = None) -> tuple[Registry, list[str]]:
+    """Imports the package and lets its modules register; also the names of those modules.
+
+    With ``on_error`` the failure of a module does not end the loading: it is handed over, and the next one follows.
+    """
     registry = Registry()
     importlib.invalidate_caches()
     for name in [name for name in sys.modules if name == package.name or name.startswith(f"{package.name}.")]:
@@ -126,12 +146,21 @@ def load(package: ConfigPackage) -> tuple[Registry, list[str]]:
                 f"Nothing registers in {package.directory}: no module in {', '.join(PLUGIN_FOLDERS)} defines register()"
             )
         for name in modules:
-            outcome = importlib.import_module(name).register(registry)
-            if inspect.iscoroutine(outcome):
-                import asyncio
-
-                asyncio.run(outcome)
+            try:
+                _register(name, registry)
+            except FAILURES as error:
+                if on_error is None:
+                    raise
+                on_error(error)
     finally:
         sys.path.remove(str(package.import_root))
     registry.finalize()
     return registry, modules
+
+
+def _register(module: str, registry: Registry) -> None:
+    outcome = importlib.import_module(module).register(registry)
+    if inspect.iscoroutine(outcome):
+        import asyncio
+
+        asyncio.run(outcome)

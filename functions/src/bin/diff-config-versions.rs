@@ -1,0 +1,5 @@
+//! Serves [`ade_functions::configs::diff_config_versions`].
+
+fn main() -> std::process::ExitCode {
+    ade_functions::edge::serve(ade_functions::configs::diff_config_versions)
+}
