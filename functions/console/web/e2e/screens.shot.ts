@@ -2,7 +2,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, test } from "vitest";
-import { DEMO, Stack, Window, lacks } from "./stack";
+import { DEMO, Stack, Window } from "./stack";
 
 const out = process.env["SHOTS"]!;
 let stack: Stack;
@@ -35,7 +35,6 @@ beforeAll(async () => {
       "workbench",
       `${ws}/configs/${config}`,
       async ({ page }) => {
-        if (lacks("get-config-file")) return;
         await page.getByRole("treeitem", { name: "email.py" }).click();
         await page.getByRole("textbox", { name: /email\.py/ }).waitFor();
         await page.getByRole("button", { name: "Build", exact: true }).click();

@@ -1,6 +1,5 @@
 /** A running `ade up` with a data directory of its own, and a browser for it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,13 +10,6 @@ const repository = join(import.meta.dirname, "../../../..");
 /** The engine that does what the metadata of a run says. */
 const TEST_ENGINE = join(repository, "local/tests/fixtures/engine");
 export const DEMO = join(repository, "local/demo/member-return.xlsx");
-
-/** The ids of the operations that this ADE has. What needs one that is yet to come is left out of the walk. */
-const operations = new Set(
-  Object.values((JSON.parse(readFileSync(join(repository, "docs/openapi.json"), "utf8")) as { paths: Record<string, Record<string, { operationId?: string }>> }).paths)
-    .flatMap((item) => Object.values(item).map(({ operationId }) => operationId)),
-);
-export const lacks = (...needed: string[]) => needed.some((operation) => !operations.has(operation));
 
 function required(name: string): string {
   const value = process.env[name];

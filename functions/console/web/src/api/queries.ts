@@ -97,7 +97,7 @@ export const runsQuery = (workspace: string, filters: RunFilters) =>
 
 export interface DocumentFilters {
   q?: string;
-  status?: string;
+  status?: Schemas["DocumentStatus"];
   sha256?: string;
 }
 
@@ -113,15 +113,7 @@ export const documentsQuery = (workspace: string, filters: DocumentFilters) =>
         }),
       )) as Page<Document>,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-  });
-
-/** The newest runs of a workspace, to tell what became of its documents. */
-export const latestRunsQuery = (workspace: string) =>
-  queryOptions({
-    queryKey: ["runs", workspace, "latest"],
-    queryFn: async ({ signal }) =>
-      (await data(api.GET("/workspaces/{workspace_id}/runs", { params: { path: { workspace_id: workspace }, query: { limit: 200 } }, signal }))) as Page<Run>,
-    refetchInterval: (query) => (query.state.data?.data.some((run) => isLive(run.status)) ? 2_000 : 15_000),
+    refetchInterval: (query) => (query.state.data?.pages.some((page) => page.data.some(({ last_run }) => last_run && isLive(last_run.status))) ? 2_000 : 15_000),
   });
 
 export const sheetsQuery = (document: string) =>

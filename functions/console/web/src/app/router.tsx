@@ -1,5 +1,5 @@
 import { Link, Navigate, Outlet, createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
-import { mount } from "@/api/client";
+import { type Schemas, mount } from "@/api/client";
 import { queryClient, workspacesQuery } from "@/api/queries";
 import { RunsScreen, type RunsSearch, runsSearch } from "@/screens/runs/runs";
 import { SignInScreen } from "@/screens/sign-in";
@@ -59,9 +59,9 @@ const workspaceIndex = createRoute({
 export const documentsRoute = createRoute({
   getParentRoute: () => workspaceRoute,
   path: "/documents",
-  validateSearch: (search: Record<string, unknown>): { q?: string; status?: string } => ({
+  validateSearch: (search: Record<string, unknown>): { q?: string; status?: Schemas["DocumentStatus"] } => ({
     ...(typeof search["q"] === "string" && search["q"] ? { q: search["q"] } : {}),
-    ...(search["status"] === "pending" || search["status"] === "ready" || search["status"] === "failed" ? { status: search["status"] } : {}),
+    ...(search["status"] === "pending" || search["status"] === "ready" ? { status: search["status"] } : {}),
   }),
   component: lazyRouteComponent(() => import("@/screens/documents/documents"), "DocumentsScreen"),
 });

@@ -1,11 +1,11 @@
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type ColumnDef, type RowSelectionState, flexRender, getCoreRowModel, useReactTable } from "@tanstack/react-table";
 import { Download as DownloadIcon, FileSpreadsheet, Play, Search, Trash2, UploadCloud } from "lucide-react";
 import { type DragEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
-import { api, data } from "@/api/client";
+import { type Schemas, api, data } from "@/api/client";
 import { Problem } from "@/api/problem";
-import { type Document, type Download, type Run, documentsQuery, latestRunsQuery, save } from "@/api/queries";
+import { type Document, type Download, documentsQuery, save } from "@/api/queries";
 import { useSafeMode } from "@/app/safe-mode";
 import { cn } from "@/lib/cn";
 import { ago, bytes, count, moment } from "@/lib/format";
@@ -31,7 +31,6 @@ export function DocumentsScreen() {
   const q = useDeferredValue(typed.trim());
   const filters = useMemo(() => ({ ...(search.q ? { q: search.q } : {}), ...(search.status ? { status: search.status } : {}) }), [search]);
   const documents = useInfiniteQuery(documentsQuery(workspace, filters));
-  const runs = useQuery(latestRunsQuery(workspace));
   const uploads = useUploads(workspace);
   const [selection, setSelection] = useState<RowSelectionState>({});
   const [running, setRunning] = useState<Document[]>([]);
@@ -47,11 +46,6 @@ export function DocumentsScreen() {
   }, [q, navigate]);
 
   const rows = useMemo(() => documents.data?.pages.flatMap((page) => page.data) ?? [], [documents.data]);
-  const lastRuns = useMemo(() => {
-    const last = new Map<string, Run>();
-    for (const run of runs.data?.data ?? []) for (const { document_id } of run.input_documents) if (!last.has(document_id)) last.set(document_id, run);
-    return last;
-  }, [runs.data]);
 
   const columns = useMemo<ColumnDef<Document>[]>(
     () => [
@@ -72,7 +66,7 @@ export function DocumentsScreen() {
         ),
         meta: { className: "w-2/5 max-w-0" },
       },
-      { id: "run", header: "Last run", cell: ({ row: { original } }) => <LastRun run={lastRuns.get(original.id)} document={original} workspace={workspace} /> },
+      { id: "run", header: "Last run", cell: ({ row: { original } }) => <LastRun document={original} workspace={workspace} /> },
       { id: "size", header: "Size", cell: ({ row: { original } }) => bytes(original.byte_size), meta: { className: "text-right num text-soft whitespace-nowrap" } },
       { id: "created", header: "Uploaded", cell: ({ row: { original } }) => <span title={moment(original.created)}>{ago(original.created)}</span>, meta: { className: "text-right num text-soft whitespace-nowrap" } },
       {
@@ -93,7 +87,7 @@ export function DocumentsScreen() {
         meta: { className: "w-40" },
       },
     ],
-    [lastRuns, workspace, safeMode],
+    [workspace, safeMode],
   );
   const table = useReactTable({ data: rows, columns, getCoreRowModel: getCoreRowModel(), getRowId: ({ id }) => id, state: { rowSelection: selection }, onRowSelectionChange: setSelection });
   const selected = table.getSelectedRowModel().rows.map(({ original }) => original);
@@ -154,7 +148,7 @@ export function DocumentsScreen() {
               aria-label="Status"
               className="w-36"
               value={search.status ?? ""}
-              onChange={(event) => void navigate({ from: "/w/$workspace/documents", search: (before) => ({ ...before, status: event.target.value || undefined }), replace: true })}
+              onChange={(event) => void navigate({ from: "/w/$workspace/documents", search: (before) => ({ ...before, status: (event.target.value || undefined) as Schemas["DocumentStatus"] | undefined }), replace: true })}
             >
               <option value="">Any status</option>
               <option value="ready">Ready</option>
@@ -239,8 +233,9 @@ interface Meta {
   className?: string;
 }
 
-function LastRun({ run, document, workspace }: { run: Run | undefined; document: Document; workspace: string }) {
+function LastRun({ document, workspace }: { document: Document; workspace: string }) {
   if (document.status !== "ready") return <Status status={document.status} />;
+  const run = document.last_run;
   if (!run) return <span className="text-faint">–</span>;
   return (
     <Link to="/w/$workspace/runs/$run" params={{ workspace, run: run.id }} className="inline-flex items-center gap-2 rounded-full hover:underline">

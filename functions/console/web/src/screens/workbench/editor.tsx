@@ -99,9 +99,9 @@ export function editorState(path: string, text: string, onChange: (state: Editor
 }
 
 export interface Finding {
-  line: number | undefined;
+  line?: number | null;
   message: string;
-  severity: "error" | "warning" | "info";
+  severity: "error" | "warning";
 }
 
 /** Shows a state. `line` is where to go, each time it is a new object. */
@@ -127,8 +127,8 @@ export function Editor({ state, path, findings, goTo }: { state: EditorState; pa
     const editor = view.current;
     if (!editor) return;
     const lines = editor.state.doc.lines;
-    const diagnostics = findings.map(({ line = 1, message, severity }): Diagnostic => {
-      const at = editor.state.doc.line(Math.min(Math.max(line, 1), lines));
+    const diagnostics = findings.map(({ line, message, severity }): Diagnostic => {
+      const at = editor.state.doc.line(Math.min(Math.max(line ?? 1, 1), lines));
       return { from: at.from, to: at.to, message, severity };
     });
     editor.dispatch(setDiagnostics(editor.state, diagnostics));

@@ -68,12 +68,12 @@ export function VersionsDialog({ configKey, active, onClose }: { configKey: Conf
                 <section key={file.path} aria-label={file.path} className="overflow-hidden rounded-lg border border-line">
                   <header className="flex items-center gap-2 border-b border-line bg-sunken px-3 py-1.5">
                     <code className="min-w-0 truncate font-mono text-xs">{file.path}</code>
-                    <Badge tone={file.status === "added" ? "good" : file.status === "deleted" ? "bad" : "info"}>{file.status}</Badge>
+                    <Badge tone={file.status === "added" ? "good" : file.status === "removed" ? "bad" : "info"}>{file.status}</Badge>
                     <span className="num ml-auto text-xs text-faint">
-                      {file.from_byte_size === null ? "" : bytes(file.from_byte_size)} {file.from_byte_size !== null && file.to_byte_size !== null ? "→" : ""} {file.to_byte_size === null ? "" : bytes(file.to_byte_size)}
+                      {[file.from_byte_size, file.to_byte_size].filter((size) => size != null).map(bytes).join(" → ")}
                     </span>
                   </header>
-                  {file.patch === null ? <p className="px-3 py-2 text-xs text-soft">Not shown: it is not text, or too long.</p> : <Patch patch={file.patch} />}
+                  {file.patch == null ? <p className="px-3 py-2 text-xs text-soft">Not shown: it is not text, or too long.</p> : <Patch patch={file.patch} />}
                 </section>
               ))}
             </>

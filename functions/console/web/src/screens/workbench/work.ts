@@ -6,12 +6,12 @@ import { type Run, queryClient } from "@/api/queries";
 import { follow } from "@/stream/follow";
 import type { Journal } from "./journal";
 
-export interface Issue {
-  path: string;
-  line: number | undefined;
-  code: string;
-  message: string;
-  severity: "error" | "warning" | "info";
+/** Something that is wrong with the draft, in one of its files or in all of it. */
+export type Issue = Schemas["ConfigIssue"];
+
+/** Where an issue is, as `path:line`; nothing when it is in no file. */
+export function placeOf({ path, line }: Issue): string {
+  return path && line ? `${path}:${line}` : (path ?? "");
 }
 
 function tell(journal: Journal, error: unknown): void {
@@ -73,10 +73,12 @@ export async function validate(key: ConfigKey, journal: Journal): Promise<Issue[
   journal.begin("Validate");
   try {
     const answer = await data(api.POST("/workspaces/{workspace_id}/configs/{config_id}/validate", { params: { path: { workspace_id: key.workspace, config_id: key.config } } }));
-    const issues = answer.issues.map((issue): Issue => ({ ...issue, line: issue.line ?? undefined, severity: issue.severity === "error" ? "error" : issue.severity === "info" ? "info" : "warning" }));
-    for (const { path, line, message, severity } of issues) journal.write(`${path}${line ? `:${line}` : ""}: ${message}`, severity);
-    if (issues.length === 0) journal.write("The config is valid.", "success");
-    return issues;
+    for (const issue of answer.issues) {
+      const place = placeOf(issue);
+      journal.write(place ? `${place}: ${issue.message}` : issue.message, issue.severity);
+    }
+    if (answer.issues.length === 0) journal.write("The config is valid.", "success");
+    return answer.issues;
   } catch (error) {
     tell(journal, error);
     return undefined;

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useBlocker, useParams } from "@tanstack/react-router";
-import { ArrowLeft, CircleAlert, FilePlus2, FlaskConical, GitCompare, Hammer, Info, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, X } from "lucide-react";
+import { ArrowLeft, CircleAlert, FilePlus2, FlaskConical, GitCompare, Hammer, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, X } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { type ConfigKey, deleteFile, listFiles, moveFile, writeFile } from "@/api/config-files";
 import { type Run, configQuery, queryClient } from "@/api/queries";
@@ -25,14 +25,14 @@ import { Splitter } from "./split";
 import { TestPane } from "./test-pane";
 import { Tree } from "./tree";
 import { VersionsDialog } from "./versions-dialog";
-import { type Issue, build, testRun, validate } from "./work";
+import { type Issue, build, placeOf, testRun, validate } from "./work";
 
 export function WorkbenchScreen() {
   const { workspace, config } = useParams({ from: "/w/$workspace/configs/$config" });
   return <Workbench key={config} workspace={workspace} config={config} />;
 }
 
-const SEVERITY = { error: <CircleAlert className="text-bad" />, warning: <TriangleAlert className="text-warn" />, info: <Info className="text-info" /> };
+const SEVERITY = { error: <CircleAlert className="text-bad" />, warning: <TriangleAlert className="text-warn" /> };
 
 function Workbench({ workspace, config }: ConfigKey) {
   const key = useMemo(() => ({ workspace, config }), [workspace, config]);
@@ -161,7 +161,7 @@ function Workbench({ workspace, config }: ConfigKey) {
 
   const problems = useMemo(() => {
     const counts = new Map<string, number>();
-    for (const { path } of issues ?? []) counts.set(path, (counts.get(path) ?? 0) + 1);
+    for (const { path } of issues ?? []) if (path) counts.set(path, (counts.get(path) ?? 0) + 1);
     return counts;
   }, [issues]);
   const findings = useMemo<Finding[]>(() => (issues ?? []).filter(({ path }) => path === files.active), [issues, files.active]);
@@ -271,7 +271,7 @@ function Workbench({ workspace, config }: ConfigKey) {
               tabs={[{ value: "problems", label: "Problems", note: issues?.length ? String(issues.length) : undefined }, { value: "terminal", label: "Terminal" }]}
               aside={panel === "terminal" ? <Button size="small" look="ghost" onClick={() => journal.clear()}>Clear</Button> : null}
             >
-              {panel === "problems" ? <Problems issues={issues} onOpen={(issue) => void openAt(issue.path, issue.line)} /> : <JournalView journal={journal} />}
+              {panel === "problems" ? <Problems issues={issues} onOpen={({ path, line }) => void (path && openAt(path, line ?? undefined))} /> : <JournalView journal={journal} />}
             </Tabs>
           </div>
         </div>
@@ -294,8 +294,7 @@ function Problems({ issues, onOpen }: { issues: Issue[] | undefined; onOpen: (is
             {SEVERITY[issue.severity]}
             <span className="truncate">{issue.message}</span>
             <span className="ml-auto shrink-0 font-mono text-xs text-faint">
-              {issue.path}
-              {issue.line ? `:${issue.line}` : ""}
+              {placeOf(issue)}
             </span>
           </button>
         </li>
