@@ -18,6 +18,9 @@ ENV_PREFIX = "ADE_ENGINE_"
 LEGACY_LOG_LEVEL = "ADE_LOG_LEVEL"
 
 
+READABLE_EXTENSIONS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv")
+
+
 class SettingsError(ValueError):
     """A setting has a value that it can't have."""
 
@@ -59,7 +62,7 @@ class Settings:
     max_shared_strings: int = 20_000_000
     """Most strings that the sheets of a workbook share."""
     supported_file_extensions: tuple[str, ...] = (".xlsx", ".xlsm", ".xls", ".csv")
-    """What ``process batch`` looks for."""
+    """What ``process batch`` looks for; with ``engine = 2`` everything that can be read, unless this is set."""
     log_format: str = "text"
     """``text`` or ``ndjson``."""
     log_level: int = logging.INFO
@@ -90,6 +93,8 @@ class Settings:
                 if setting.name in layer:
                     value = _checked(setting.name, layer[setting.name])
             setattr(self, setting.name, value)
+        if self.engine >= 2 and not any("supported_file_extensions" in layer for layer in (*layers, explicit)):
+            self.supported_file_extensions = READABLE_EXTENSIONS
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values."""
