@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
+import io
+import json
+import re
 
+import ade_engine
+import openpyxl
 import pytest
+from ade_engine.infrastructure.observability.logger import RunLog
+from ade_engine.models import InputError, TableRegion
 
 ROWS = [["Name", "Amount"], ["Ann", 5], ["Bob", -1], ["Cyd", -2]]
 
@@ -108,8 +115,6 @@ EVERY_HOOK = """
 
 
 def test_hooks_are_called_with_what_they_are_promised(classic, process, workbook):
-    import json
-
     outcome = process(workbook(ROWS), classic({"hooks/all.py": EVERY_HOOK}))
     assert outcome.code == 0, outcome.stderr
     calls = json.loads((outcome.out / "in_normalized.json").read_text())
@@ -170,7 +175,7 @@ def test_hooks_may_touch_workbooks(classic, process, workbook):
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.xlsx"])
-def test_hooks_that_touch_nothing_cost_no_openpyxl(classic, process, workbook, tmp_path, name):
+def test_hooks_that_touch_nothing_cost_no_openpyxl(classic, cli, workbook, tmp_path, name):
     hook = """
         import sys
         def register(registry):
@@ -185,55 +190,81 @@ def test_hooks_that_touch_nothing_cost_no_openpyxl(classic, process, workbook, t
     path = workbook(ROWS) if name == "in.xlsx" else tmp_path / name
     if name == "in.csv":
         path.write_text("Name,Amount\nAnn,5\n")
-    outcome = process(path, classic({"hooks/idle.py": hook}))
-    assert outcome.code == 0, outcome.stderr
+    done = cli("process", "file", "--input", path, "--config-package", classic({"hooks/idle.py": hook}))
+    assert done.returncode == 0, done.stderr
 
 
 def rule(kind: str, body: str) -> dict[str, str]:
-    extra = {"row_detector": "row_kind='data'", "hook": "hook='on_table_mapped'"}.get(kind, "field='name'")
-    folder = {"hook": "hooks", "row_detector": "row_detectors"}.get(kind, "columns")
+    rows = "row_kind='data'"
+    extra = {"row_detector": rows, "batch": rows, "hook": "hook='on_table_mapped'"}.get(kind, "field='name'")
+    folder = {"hook": "hooks", "row_detector": "row_detectors", "batch": "row_detectors"}.get(kind, "columns")
     register = f"def register(r):\n    r.register_{kind}(f, {extra}, priority=0)\n"
+    register = register.replace("register_batch(f", "register_row_detector(f, batch=True")
     source = f"import polars as pl\n{register}def f(**k):\n    {body}\n"
     return {f"{folder}/zz_rule.py": source}
 
 
+ROW = ("detect_rows", "row 1 of 'Sheet1'")
+COLUMN = ("detect_columns", "column 1 ('Name') of 'Sheet1'")
+TABLE = "table 0 of 'Sheet1' (A1:B4)"
+TRANSFORM, VALIDATE, HOOK = ("transform", TABLE), ("validate", TABLE), ("on_table_mapped", TABLE)
+SHEET = ("detect_rows", "failed on 'Sheet1'")
+"""Stage and place of what goes wrong."""
 FAILURES = [
-    ("row_detector", "return 1", "pipeline_error", "unknown"),
-    ("row_detector", "raise KeyError('x')", "pipeline_error", "unknown"),
-    ("row_detector", "return {'data': float('nan')}", "pipeline_error", "unknown"),
-    ("column_detector", "return {'nofield': 1.0}", "pipeline_error", "unknown"),
-    ("column_detector", "return {'name': 'high'}", "pipeline_error", "unknown"),
-    ("column_transform", "return 5", "pipeline_error", "unknown"),
-    ("column_transform", "raise ValueError('bad')", "unknown_error", "unknown"),
-    ("column_transform", "return pl.col('missing')", "unknown_error", "unknown"),
-    ("column_validator", "return 'text'", "pipeline_error", "unknown"),
-    ("column_validator", "return pl.col('missing')", "unknown_error", "unknown"),
-    ("column_transform", "raise pl.exceptions.PanicException('bad')", "unknown_error", "unknown"),
-    ("column_transform", "return pl.col('Amount').map_elements(lambda _: __import__('sys').exit(0))", None, "unknown"),
-    ("column_detector", "raise SystemExit(0)", "pipeline_error", "unknown"),
-    ("row_detector", "raise SystemExit(0)", "pipeline_error", "unknown"),
-    ("hook", "raise SystemExit(0)", "hook_error", "on_table_mapped"),
-    ("hook", "return 5", "hook_error", "on_table_mapped"),
-    ("hook", "raise ValueError('bad')", "hook_error", "on_table_mapped"),
-    ("hook", "k['logger'].event('my.thing')", "hook_error", "on_table_mapped"),
+    ("row_detector", "return 1", "pipeline_error", ROW),
+    ("row_detector", "raise KeyError('x')", "pipeline_error", ROW),
+    ("row_detector", "return {'data': float('nan')}", "pipeline_error", ROW),
+    ("row_detector", "return {'data': 'high'}", "pipeline_error", ROW),
+    ("row_detector", "raise SystemExit(0)", "pipeline_error", ROW),
+    ("batch", "raise KeyError('x')", "pipeline_error", SHEET),
+    ("batch", "return 1", "pipeline_error", SHEET),
+    ("batch", "return {'data': [1.0]}", "pipeline_error", SHEET),
+    ("batch", "return {'data': ['a', 'b', 'c', 'd']}", "pipeline_error", SHEET),
+    ("batch", "return {'data': [1, None, float('inf'), 0]}", "pipeline_error", SHEET),
+    ("column_detector", "return {'nofield': 1.0}", "pipeline_error", COLUMN),
+    ("column_detector", "return {'name': 'high'}", "pipeline_error", COLUMN),
+    ("column_detector", "return [1.0]", "pipeline_error", COLUMN),
+    ("column_detector", "raise ValueError('bad')", "pipeline_error", COLUMN),
+    ("column_detector", "raise SystemExit(0)", "pipeline_error", COLUMN),
+    ("column_transform", "return 5", "pipeline_error", TRANSFORM),
+    ("column_transform", "raise TypeError('bad')", "pipeline_error", TRANSFORM),
+    ("column_transform", "raise ValueError('bad')", "unknown_error", TRANSFORM),
+    ("column_transform", "return pl.col('missing')", "unknown_error", TRANSFORM),
+    ("column_transform", "return pl.Series([1])", "pipeline_error", TRANSFORM),
+    ("column_transform", "return pl.lit(pl.Series([1, 2]))", "unknown_error", TRANSFORM),
+    ("column_transform", "raise pl.exceptions.PanicException('bad')", "unknown_error", TRANSFORM),
+    (
+        "column_transform",
+        "return pl.col('Amount').map_elements(lambda _: __import__('sys').exit(0), pl.Int64)",
+        "unknown_error",
+        ("transform", "Sheet1!A2"),
+    ),
+    ("column_validator", "return 'text'", "pipeline_error", VALIDATE),
+    ("column_validator", "return pl.col('missing')", "unknown_error", VALIDATE),
+    ("column_validator", "return pl.col('name').str.to_integer()", "unknown_error", ("validate", "Sheet1!A2")),
+    ("hook", "raise SystemExit(0)", "hook_error", HOOK),
+    ("hook", "return 5", "hook_error", HOOK),
+    ("hook", "raise ValueError('bad')", "hook_error", HOOK),
+    ("hook", "k['logger'].event('my.thing')", "hook_error", HOOK),
 ]
 
 
-@pytest.mark.parametrize(("kind", "body", "code", "stage"), FAILURES)
-def test_failures_say_where(classic, process, workbook, kind, body, code, stage):
-    outcome = process(workbook(ROWS), classic(rule(kind, body)))
+@pytest.mark.parametrize("generation", [1, 2])
+@pytest.mark.parametrize(("kind", "body", "code", "where"), FAILURES)
+def test_failures_say_where(classic, process, workbook, kind, body, code, where, generation):
+    stage, place = where
+    outcome = process(workbook(ROWS), classic(rule(kind, body), f"engine = {generation}"))
     assert outcome.code == 1
     failure = outcome.completed["execution"]["failure"]
-    assert (failure["code"], failure["stage"]) == (code or "unknown_error", stage)
-    assert "zz_rule.py:" in failure["message"]
+    # Engine 1.9 knew stages for hooks only.
+    assert (failure["code"], failure["stage"]) == (code, stage if generation == 2 or kind == "hook" else "unknown")
+    assert failure["message"].startswith("'in.xlsx': ")
+    assert "src/ade_config/" in failure["message"]
+    assert re.search(r"zz_rule\.py:[45]\b", failure["message"])
+    assert "ade_config." in failure["message"]
+    assert place in failure["message"]
     assert not (outcome.out / "in_normalized.xlsx").exists()
     assert outcome.artifact["run"]["error"] == failure
-
-
-def test_modern_failures_name_the_stage(classic, process, workbook):
-    project = classic(rule("column_transform", "raise ValueError('bad')"), "engine = 2")
-    failure = process(workbook(ROWS), project).completed["execution"]["failure"]
-    assert failure["stage"] == "transform"
 
 
 @pytest.mark.parametrize(
@@ -258,33 +289,84 @@ def test_configs_that_do_not_load(config, process, workbook, modules, code):
     assert outcome.artifact["run"]["status"] == "failed"
 
 
-def test_missing_parameters_are_named(classic, process, workbook):
-    source = (
-        "def register(r):\n    r.register_column_detector(f, field='name', priority=0)\ndef f(nonsense):\n    pass\n"
-    )
-    failure = process(workbook(ROWS), classic({"columns/zz.py": source})).completed["execution"]["failure"]
-    assert failure["code"] == "pipeline_error"
-    assert "nonsense" in failure["message"]
+@pytest.mark.parametrize(
+    ("kind", "stage"),
+    [
+        ("row_detector", "detect_rows"),
+        ("batch", "detect_rows"),
+        ("column_detector", "detect_columns"),
+        ("column_transform", "transform"),
+        ("column_validator", "validate"),
+        ("hook", "on_table_mapped"),
+    ],
+)
+def test_missing_parameters_are_named(classic, process, workbook, kind, stage):
+    (path, source), *_ = rule(kind, "pass").items()
+    project = classic({path: source.replace("**k", "nonsense")}, "engine = 2")
+    failure = process(workbook(ROWS), project).completed["execution"]["failure"]
+    assert (failure["code"], failure["stage"]) == ("hook_error" if kind == "hook" else "pipeline_error", stage)
+    assert "requires the parameter 'nonsense'" in failure["message"]
+    assert "zz_rule.py:4" in failure["message"]
 
 
-def test_derived_fields_count_as_detected(classic, process, workbook):
-    source = """
+LEGACY = "original_header_overrides"
+CLAIMS: list[tuple[str, tuple[str, float]]] = [
+    ("ade_engine.derived_mappings = [{'field_name': 'upper', 'source_header': ' Name '}]", (" Name ", 1.0)),
+    ("ade_engine.derived_mappings = [{'field': 'upper', 'original_header': 'Name', 'score': 0.5}]", ("Name", 0.5)),
+    ("ade_engine.derived_mappings = [{'field': 'upper', 'header': 'Name', 'table_index': 0}]", ("Name", 1.0)),
+    ("ade_engine.derived_mappings = [{'field': 'upper', 'source_index': 0}]", ("Name", 1.0)),
+    (f"ade_config.mapping_overrides.{LEGACY} = {{'upper': 'Name'}}", ("Name", 1.0)),
+    (f"ade_config.mapping_overrides.{LEGACY} = {{'upper': {{'header': 'Name', 'score': 0.25}}}}", ("Name", 0.25)),
+    (f"ade_config.mapping_overrides.{LEGACY} = [{{'field': 'upper', 'header': 'Name'}}]", ("Name", 1.0)),
+    (f"'ade_config.mapping_overrides.{LEGACY}' = {{'upper': 'Name'}}", ("Name", 1.0)),
+]
+NO_CLAIMS = [
+    "ade_engine.derived_mappings = [{'field': 'upper', 'header': 'Nobody'}]",
+    "ade_engine.derived_mappings = [{'field': 'upper', 'source_index': 9}]",
+    "ade_engine.derived_mappings = [{'field': 'upper', 'header': 'Name', 'table_index': 1}]",
+    "ade_engine.derived_mappings = [{'field': 'upper', 'header': 'Name', 'sheet_name': 'Other'}]",
+    "ade_engine.derived_mappings = [{'field': 'nowhere', 'header': 'Name'}]",
+    "ade_engine.derived_mappings = 'nonsense'",
+]
+
+
+def claiming(claim: str) -> dict[str, str]:
+    """A config whose transform leaves a claim in the state."""
+    path, _, value = claim.partition(" = ")
+    keys = [path.strip("'")] if path.startswith("'") else path.split(".")
+    source = f"""
         from ade_engine.models import FieldDef
         import polars as pl
         def register(r):
             r.register_field(FieldDef(name="upper"))
             r.register_column_transform(f, field="upper", priority=0)
         def f(*, state, **_):
-            claims = state.setdefault("ade_engine", {}).setdefault("derived_mappings", [])
-            claims.append({"field_name": "upper", "source_header": " Name "})
+            *path, last = {keys}
+            for key in path:
+                state = state.setdefault(key, {{}})
+            state[last] = {value}
             return pl.col("name").str.to_uppercase()
     """
-    outcome = process(workbook(ROWS), classic({"columns/upper.py": source}))
+    return {"columns/upper.py": source}
+
+
+@pytest.mark.parametrize(("claim", "expected"), CLAIMS)
+def test_derived_fields_count_as_detected(classic, process, workbook, claim, expected):
+    outcome = process(workbook(ROWS), classic(claiming(claim)))
+    assert outcome.code == 0, outcome.stderr
     field = next(f for f in outcome.completed["fields"] if f["field"] == "upper")
-    assert field["derived"] is True
-    assert field["source_headers"] == [" Name "]
-    assert field["valid_cells"] == 3
+    header, score = expected
+    assert (field["derived"], field["detected"], field["valid_cells"]) == (True, True, 3)
+    assert (field["source_headers"], field["best_mapping_score"]) == ([header], score)
     assert outcome.artifact["tables"][0]["derived_columns"][0]["source_column_index"] == 0
+
+
+@pytest.mark.parametrize("claim", NO_CLAIMS)
+def test_claims_of_what_is_not_there_count_for_nothing(classic, process, workbook, claim):
+    outcome = process(workbook(ROWS), classic(claiming(claim)))
+    assert outcome.code == 0, outcome.stderr
+    field = next(f for f in outcome.completed["fields"] if f["field"] == "upper")
+    assert (field["derived"], field["detected"], field["best_mapping_score"]) == (False, False, None)
 
 
 def test_debug_events(classic, process, workbook):
@@ -329,19 +411,79 @@ def test_as_a_library(classic, workbook, tmp_path, capsys):
     failed = Engine().run(RunRequest(config_package=tmp_path / "config", input_file=tmp_path / "missing.xlsx"))
     assert failed.status is RunStatus.FAILED
     assert failed.output_path is None
-    capsys.readouterr()
+    assert (failed.error.code, failed.error.stage) == ("input_error", "unknown")
+    assert capsys.readouterr().err.count("engine.run.completed") == 2
+
+
+def test_what_a_result_says(classic, workbook, tmp_path):
+    from ade_engine import Engine, RunRequest, RunResult, RunStatus, Settings
+
+    request = RunRequest(
+        config_package=str(classic()), input_file=str(workbook(ROWS)), output_path=tmp_path / "to" / "this.xlsx",
+        logs_path=tmp_path / "logs" / "the.log",
+    )  # fmt: skip
+    result = Engine(Settings(log_format="ndjson")).run(request)
+    assert isinstance(result, RunResult)
+    assert {status.value for status in RunStatus} == {"running", "succeeded", "failed"}
+    assert (result.status, result.error, result.processed_file) == (RunStatus.SUCCEEDED, None, "in.xlsx")
+    assert result.output_path == tmp_path / "to" / "this.xlsx"
+    assert result.logs_dir == tmp_path / "logs"
+    assert sorted(path.name for path in result.logs_dir.iterdir()) == ["artifact.json", "the.log"]
+    assert result.started_at <= result.completed_at
+    assert result.started_at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        ({"output_path": "x.csv"}, r"\.xlsx"),
+        ({"output_path": "in.xlsx"}, "overwrite"),
+        ({"input_file": None}, "input file"),
+    ],
+)
+def test_requests_that_make_no_sense_are_raised(classic, workbook, tmp_path, monkeypatch, wish, says):
+    from ade_engine import Engine, RunRequest
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=says):
+        Engine().run(RunRequest(**{"config_package": classic(), "input_file": workbook(ROWS), **wish}))
+
+
+def test_a_logger_of_ones_own(classic, workbook, tmp_path):
+    from ade_engine import Engine, RunRequest
+
+    lines = io.StringIO()
+    log = RunLog(log_format="ndjson", level=20, file=None, stream=lines)
+    Engine().run(RunRequest(config_package=classic(), input_file=workbook(ROWS), output_dir=tmp_path), log.logger)
+    events = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert events[0]["event"] == "engine.run.started"
+    assert events[-1]["event"] == "engine.run.completed"
+    assert {event["engine_run_id"] for event in events} == {log.logger.run_id}
+
+
+def test_where_a_table_is():
+    region = TableRegion(min_row=2, min_col=27, max_row=5, max_col=29, header_row_count=2)
+    assert (region.a1, region.cell_range, region.width, region.height) == ("AA2:AC5", "AA2:AC5", 3, 4)
+    assert (region.header_row, region.data_first_row, region.data_min_row, region.data_row_count) == (2, 4, 4, 2)
+    assert region.has_data_rows
+    assert not TableRegion(1, 1, 2, 1, header_row_count=2).has_data_rows
+    sheet = openpyxl.Workbook().active
+    sheet["AB4"] = "x"
+    assert list(region.iter_values(sheet)) == [(None,) * 3, (None,) * 3, (None, "x", None), (None,) * 3]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        region.min_row = 3
 
 
 def test_import_paths_of_old_configs():
     from ade_engine.extensions.registry import Registry
     from ade_engine.infrastructure.observability.logger import RunLogger
     from ade_engine.infrastructure.settings import Settings
-    from ade_engine.models import FieldDef, HookName, RowKind, TableRegion
+    from ade_engine.models import FieldDef, HookName, RowKind
     from ade_engine.models.errors import ConfigError, HookError, InputError, PipelineError
 
-    assert Path(__file__).exists()
+    for name in ("Engine", "Settings", "FieldDef", "HookName", "RowKind", "RunRequest", "RunResult", "RunStatus"):
+        assert getattr(ade_engine, name).__name__ == name
     assert all(
         (Registry, RunLogger, Settings, FieldDef, HookName, RowKind, ConfigError, HookError, InputError, PipelineError)
     )
-    region = TableRegion(min_row=2, min_col=1, max_row=5, max_col=3, header_row_count=2)
-    assert (region.a1, region.width, region.height, region.data_row_count) == ("A2:C5", 3, 4, 2)
+    assert TableRegion(1, 1, 2, 3).a1 == "A1:C2"

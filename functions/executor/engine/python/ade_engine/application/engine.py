@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ade_engine.extensions.registry import Registry
     from ade_engine.infrastructure.observability.logger import RunLogger
     from ade_engine.pipeline.artifact import ConfigRecord
-    from ade_engine.pipeline.context import Finding
+    from ade_engine.pipeline.context import Finding, RunContext
     from ade_engine.pipeline.report import SheetRecord
 
 ARTIFACT_NAME = "artifact.json"
@@ -123,6 +123,7 @@ class _Run:
     registry: Registry | None = None
     config: ConfigRecord | None = None
     package: ConfigPackage | None = None
+    context: RunContext | None = None
     sheets: list[SheetRecord] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
@@ -190,7 +191,7 @@ class _Run:
         from ade_engine.pipeline.context import RunContext
 
         assert self.registry is not None
-        run = RunContext(
+        self.context = RunContext(
             settings=self.settings,
             registry=self.registry,
             logger=self.logger,
@@ -199,14 +200,14 @@ class _Run:
             run_metadata=_run_metadata(),
             findings=self.findings,
         )
-        process(run, self.request, self.sheets)
+        process(self.context, self.request, self.sheets)
 
     def _explain(self, failure: BaseException) -> RunError:
         """An exception as the run's error. Engine 1.9 knew stages for hooks only, and so do its configs here."""
         from ade_engine.extensions.invoke import innermost_line
 
         code = failure.code if isinstance(failure, AdeEngineError) else UNKNOWN + "_error"
-        stage = getattr(failure, "stage", None) or ("load_config" if self.registry is None else UNKNOWN)
+        stage = getattr(failure, "stage", None) or (self.context.stage if self.context else "load_config")
         if self.settings.engine < 2 and not isinstance(failure, HookError):
             stage = UNKNOWN
         message = str(failure) or type(failure).__name__

@@ -34,6 +34,7 @@ def process(run: RunContext, request: RunRequest, records: list[SheetRecord]) ->
     try:
         hooks.notify(run, HookName.ON_WORKBOOK_START, {**run.common(), "source_workbook": book.proxy})
         for ref in sheets:
+            run.stage = "read"
             grid = source.read(ref, last=ref is sheets[-1])
             records.append(SheetRecord.of(ref, grid))
             sheet = _Sheet(run, book, output, ref, grid, records[-1])
@@ -119,6 +120,7 @@ class _Sheet:
 
     def _build(self, block: Block, index: int) -> Table:
         run, total = self.run, block.region.data_row_count
+        run.progress(columns.STAGE, self.ref.name, 0, total, index)
         table = frames.build(self.grid, block, modern=run.modern)
         base = {
             **self.common,
@@ -126,7 +128,6 @@ class _Sheet:
             "table_region": block.region,
             "table_index": index,
         }
-        run.progress(columns.STAGE, self.ref.name, 0, total, index)
         mapping = columns.detect(run, table, base)
         run.progress(columns.STAGE, self.ref.name, total, total, index)
         ranges = [(block.header_rows[-1] + 1, block.end)]

@@ -128,6 +128,7 @@ def _score(
         "column_header_original": header.raw,
         "header_text": header.raw,
     }
+    place = f"column {index + 1} ('{header.name}') of '{context['sheet_name']}'"
     result = ColumnScores()
     for detector in detectors:
         started = time.perf_counter()
@@ -137,9 +138,8 @@ def _score(
         except AdeEngineError:
             raise
         except FAILURES as error:
-            place = f"column {index + 1} ('{header.name}') of '{context['sheet_name']}'"
             raise PipelineError(f"Column detector failed on {place}: {detector.failure(error)}", stage=STAGE) from error
-        for name, delta in checked(patch, detector.label, f"column {index + 1}", run.registry.fields, STAGE).items():
+        for name, delta in checked(patch, detector.label, place, run.registry.fields, STAGE).items():
             result.totals[name] = result.totals.get(name, 0.0) + delta
             result.contributions.append(Contribution(detector.name, detector.location, name, delta))
         if run.debugging:

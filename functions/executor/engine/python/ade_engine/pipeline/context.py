@@ -49,6 +49,8 @@ class RunContext:
     """What whoever started the run said about it."""
     state: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    stage: str = "open"
+    """What is being done, for failures that do not know it themselves."""
 
     @property
     def modern(self) -> bool:
@@ -87,7 +89,9 @@ class RunContext:
         return self.logger.isEnabledFor(logging.DEBUG)
 
     def progress(self, stage: str, sheet_name: str, done: int, total: int, table_index: int | None = None) -> None:
-        """Tells how far a stage is. Of a small table only the end is told, and to configs of engine 1.9 nothing."""
+        """Notes what is being done and tells how far it is: of a small table only its end, and that not to configs of
+        engine 1.9."""
+        self.stage = stage
         if total >= PROGRESS_FROM_ROWS or (self.modern and done == total):
             data = {
                 "stage": stage,

@@ -103,7 +103,7 @@ def classify(run: RunContext, sheet: Sheet, sheet_name: str, sheet_index: int) -
     for registration in run.registry.row_detectors:
         if registration.batch:
             bound = Bound(registration, [*context, "rows"])
-            batches[len(detectors)] = _batch_scores(bound, {**context, "rows": rows}, len(rows))
+            batches[len(detectors)] = _batch_scores(bound, {**context, "rows": rows}, len(rows), sheet_name)
         else:
             bound = Bound(registration, [*context, "row_index", "row_values"])
         detectors.append(bound)
@@ -112,29 +112,33 @@ def classify(run: RunContext, sheet: Sheet, sheet_name: str, sheet_index: int) -
     return _row_by_row(run, sheet, context, detectors, batches)
 
 
-def _batch_scores(detector: Bound, context: dict[str, Any], height: int) -> dict[str, pl.Series]:
+def _batch_scores(detector: Bound, context: dict[str, Any], height: int, sheet_name: str) -> dict[str, pl.Series]:
+    failed = f"Row detector failed on '{sheet_name}'"
     try:
         answer = detector(context)
     except AdeEngineError:
         raise
     except FAILURES as error:
-        raise PipelineError(f"Row detector failed: {detector.failure(error)}", stage=STAGE) from error
+        raise PipelineError(f"{failed}: {detector.failure(error)}", stage=STAGE) from error
     if not isinstance(answer, dict):
         if answer is None:
             return {}
-        raise PipelineError(f"{detector.label} must return a dict of scores", stage=STAGE)
+        raise PipelineError(f"{failed}: {detector.label} must return a dict of scores", stage=STAGE)
     scores = {}
     for kind, values in answer.items():
         try:
             column = pl.Series(str(getattr(kind, "value", kind)), values).cast(pl.Float64)
         except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
             raise PipelineError(
-                f"{detector.label}: scores of '{kind}' are not numbers: {error}", stage=STAGE
+                f"{failed}: {detector.label}: scores of '{kind}' are not numbers: {error}", stage=STAGE
             ) from error
         if len(column) != height:
-            raise PipelineError(f"{detector.label}: {len(column)} scores of '{kind}' for {height} rows", stage=STAGE)
+            wrong = f"{len(column)} scores of '{kind}' for {height} rows"
+            raise PipelineError(f"{failed}: {detector.label}: {wrong}", stage=STAGE)
         if not column.is_finite().all():
-            raise PipelineError(f"{detector.label}: scores of '{kind}' are not all finite", stage=STAGE)
+            row = 1 + (column.is_finite() | column.is_null()).arg_min()
+            wrong = f"the score of '{kind}' for row {row} is not finite"
+            raise PipelineError(f"{failed}: {detector.label}: {wrong}", stage=STAGE)
         scores[column.name] = column
     return scores
 
@@ -196,7 +200,7 @@ def _row_by_row(
                 except FAILURES as error:
                     message = f"Row detector failed on row {index + 1} of '{sheet_name}': {detector.failure(error)}"
                     raise PipelineError(message, stage=STAGE) from error
-            scores = checked(patch, detector.label, f"row {index + 1}", None, STAGE)
+            scores = checked(patch, detector.label, f"row {index + 1} of '{sheet_name}'", None, STAGE)
             for kind, score in scores.items():
                 totals[kind] = totals.get(kind, 0.0) + score
             if debugging:
