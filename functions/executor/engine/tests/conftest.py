@@ -1,8 +1,14 @@
-"""What the tests share: workbooks made on the spot, configs made on the spot, the command line as people use it."""
+"""What the tests share: workbooks made on the spot, configs made on the spot, the command line as people use it.
+
+``cli`` starts ``python -m ade_engine``. ``process`` carries out the same command lines in this process, which spares
+each of hundreds of runs its half second of imports.
+"""
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -14,6 +20,8 @@ from typing import Any
 import jsonschema
 import openpyxl
 import pytest
+from ade_engine.cli import main
+from ade_engine.scaffold import scaffold
 
 SCHEMA_FILE = Path(__file__).parents[1] / "artifact.schema.json"
 SCHEMA = jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text("utf-8")))
@@ -60,8 +68,6 @@ def engine(
     *arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Runs ``python -m ade_engine``."""
-    import os
-
     return subprocess.run(
         [sys.executable, "-m", "ade_engine", *map(str, arguments)],
         cwd=cwd,
@@ -82,22 +88,28 @@ def cli() -> Callable[..., subprocess.CompletedProcess[str]]:
 def template(tmp_path: Path) -> Path:
     """A config package as ``config init`` makes it."""
     target = tmp_path / "template"
-    assert engine("config", "init", target).returncode == 0
+    scaffold(target, layout="src", package_name="ade_config", force=False)
     return target
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Callable[..., Outcome]:
-    """Processes a file with a config and returns what came of it."""
+def process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Processes a file with a config and returns what came of it; what native code prints counts too."""
 
     def run(path: Path, config: Path, *arguments: object, env: dict[str, str] | None = None) -> Outcome:
         out = tmp_path / "out"
-        done = engine(
-            "process", "file", "--input", path, "--output-dir", out, "--logs-dir", out,
-            "--config-package", config, "--log-format", "ndjson", *arguments, env=env,
-        )  # fmt: skip
-        assert done.stdout == ""
-        outcome = Outcome(done.returncode, done.stdout, done.stderr, out)
+        command = ("process", "file", "--input", path, "--output-dir", out, "--logs-dir", out)
+        options = ("--config-package", config, "--log-format", "ndjson", *arguments)
+        capfd.readouterr()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            code = main([str(argument) for argument in (*command, *options)])
+        # A command that ends leaves its garbage to the end of the process, which is not here.
+        gc.unfreeze()
+        done = capfd.readouterr()
+        assert done.out == ""
+        outcome = Outcome(code, done.out, done.err, out)
         SCHEMA.validate(outcome.artifact)
         return outcome
 

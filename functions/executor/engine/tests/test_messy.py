@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 HEADER = ["First Name", "Last Name", "Email", "Hours"]
 ANN = ["Ann", "Lee", "ann@x.org", 40]
 BOB = ["Bob", "Ray", "bob@x.org", 38]
@@ -181,13 +183,20 @@ def test_full_names(process, template, workbook):
     assert [row[0] for row in outcome.rows()[1:]] == list(names.values())
 
 
-def test_nothing_is_injected(process, template, tmp_path):
-    (tmp_path / "in.csv").write_text('First Name,Email\n=1+1,=HYPERLINK("http://x")\n+1,@SUM(A1)\n', "utf-8")
+@pytest.mark.parametrize("touch", [False, True], ids=["native", "openpyxl"])
+def test_nothing_is_injected(process, template, tmp_path, touch):
+    text = 'First Name,Email,=cmd|\' /C calc\'!A0\n=1+1,=HYPERLINK("http://x"),=cmd\n+1,@SUM(A1),-2\n'
+    (tmp_path / "in.csv").write_text(text, "utf-8")
+    if touch:
+        hook = "def register(r):\n    r.register_hook(f, hook='on_table_written', priority=0)\n"
+        hook += "def f(*, output_sheet, **_):\n    output_sheet['A1'].value\n"
+        (template / "src" / "ade_config" / "hooks" / "touch.py").write_text(hook)
     outcome = process(tmp_path / "in.csv", template)
     for row in outcome.workbook().active.iter_rows():
         for cell in row:
             assert cell.data_type != "f", cell.coordinate
-    assert outcome.rows()[1][0] == "=1+1"
+    assert outcome.rows()[0][2] == "=cmd|' /C calc'!A0"
+    assert [row[0] for row in outcome.rows()[1:]] == ["=1+1", "+1"]
 
 
 def test_the_same_input_makes_the_same_artifact(process, template, workbook):
