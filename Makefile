@@ -63,11 +63,14 @@ bench: base ## Measure a release build through its front door
 	@local/dev/step "Building a release" cargo build --locked --release --workspace --bins --bench stack
 	@cargo bench --locked --workspace --bench stack
 
-bench-engine: ## Measure the engine beside a bare copy of the same workbooks
+bench-engine: ## Measure the engine beside a bare copy of the same workbooks, and what hostile files cost
 	@local/dev/prerequisites
 	@local/dev/step "Building the copy" cargo build --locked --release -p ade-workbook --example copy
 	@$(MAKE) base
+	@local/dev/test-env
 	@.ade/base/bin/python functions/executor/engine/bench/bench.py --copy "$$(local/dev/target-dir release)/examples/copy"
+	@echo
+	@.ade/test-env/bin/python functions/executor/engine/bench/hardening.py
 
 clean: ## Remove what was built; data in .ade stays
 	@cargo clean
