@@ -30,6 +30,8 @@ const MAX_FORMULA_UNITS: usize = 8192;
 /// Integers beyond this are not exact in Excel's numbers.
 const MAX_EXACT_INT: u64 = 1 << 53;
 const NANOS_PER_MICRO: i64 = 1000;
+/// Half the time of the usual 6 for files that are 3 % larger at most (measured on sheets of 80 and 160 MB).
+const COMPRESSION_LEVEL: u8 = 4;
 
 /// Cells of a sheet: their rows (-1: none) and columns, from 0.
 type SheetCells = (Py<Sheet>, Vec<i64>, Vec<usize>);
@@ -60,6 +62,7 @@ impl Writer {
     fn new(temp_dir: PathBuf) -> PyResult<Self> {
         let mut workbook = Workbook::new();
         workbook.set_tempdir(temp_dir).map_err(|error| from_xlsx(&error))?;
+        workbook.set_zip_compression_level(COMPRESSION_LEVEL);
         let format = |code: &str| Format::new().set_num_format(code);
         Ok(Self {
             workbook,
