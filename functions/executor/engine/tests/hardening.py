@@ -254,6 +254,16 @@ def many_sheets(folder: Path) -> Path:
     return folder / "in.xlsx"
 
 
+def alike(folder: Path) -> Path:
+    """Sheets of nothing, whose names are the same as far as Excel goes."""
+    names = "".join(f"<sheet name='{'x' * 40}{n}' sheetId='{n}' r:id='r1'/>" for n in range(1, 3001))
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    book = f"<workbook xmlns='{main}' xmlns:r='{kind}'><sheets>{names}</sheets></workbook>"
+    empty = f"<worksheet xmlns='{main}'><sheetData/></worksheet>"
+    return raw("", {"xl/workbook.xml": book, "xl/worksheets/sheet1.xml": empty})(folder)
+
+
 LINK = "<externalLink xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main'><externalBook/></externalLink>"
 LAUGHS = "<!DOCTYPE a [<!ENTITY a 'ha'>" + "".join(
     f"<!ENTITY {n} '&{p};&{p};&{p};&{p};'>" for p, n in zip("abcdefgh", "bcdefghi", strict=True)
@@ -287,6 +297,7 @@ ITEMS: dict[str, Item] = {
     "more cells than allowed in text": Item(
         put("in.csv", "a,b\n" * 100), "number of cells", env={"ADE_ENGINE_MAX_CELLS": "100"}
     ),
+    "more tables than allowed": Item(put("in.csv", "First Name,Email\nAnn,a@b.c\n\n" * 200_000), "max_tables"),
     "an ods that repeats itself": Item(
         ods(f'<table:table-row table:number-rows-repeated="1048576">{WIDE}</table:table-row>'),
         "number of cells",
@@ -369,6 +380,7 @@ ITEMS: dict[str, Item] = {
     "16,000 columns": Item(vast(3, 16_000)),
     "16,384 columns, and the rules make another": Item(vast(3, 16_384), "16,385 columns", code="pipeline_error"),
     "500 sheets": Item(many_sheets),
+    "3,000 sheets whose names begin alike": Item(alike, findings=frozenset({"no_tables_detected"})),
     "an empty sheet": Item(
         sheet([1], lambda book: book.create_sheet("Empty")), rows=[["first_name", "email", "Value"]]
     ),
@@ -407,10 +419,10 @@ ITEMS: dict[str, Item] = {
 }
 
 
-def run(item: Item, path: Path, config: Path, out: Path) -> Measured:
-    """Processes an item's file in a process of its own."""
+def run(item: Item, path: Path, config: Path, out: Path, python: str = sys.executable) -> Measured:
+    """Processes an item's file in a process of its own; ``python`` is one that has the engine."""
     peak = out.parent / "peak"
-    command = [sys.executable, "-c", MEASURED, peak, "process", "file", "--input", path, "--output-dir", out]
+    command = [python, "-c", MEASURED, peak, "process", "file", "--input", path, "--output-dir", out]
     command += ["--logs-dir", out, "--config-package", config, "--log-format", "ndjson"]
     started = time.perf_counter()
     done = subprocess.run(

@@ -28,7 +28,7 @@ def test_item(name: str, template: Path, tmp_path: Path) -> None:
         assert outcome.code == 1
         failure = outcome.completed["execution"]["failure"]
         assert failure["code"] == item.code
-        assert failure["stage"] in ("open", "read", "write")
+        assert failure["stage"] in ("open", "read", "detect_rows", "write")
         assert path.name in failure["message"]
         assert item.error in failure["message"]
         assert outcome.artifact["run"]["error"] == failure

@@ -70,6 +70,17 @@ def test_stacked_headers_may_stay_apart(classic, process, workbook, generation):
     assert headers == [["Name", "Id"], ["Name", "Amount"]]
 
 
+@pytest.mark.parametrize("generation", [1, 2])
+def test_sheets_of_too_many_tables_are_refused(classic, process, workbook, generation):
+    path = workbook([["Name", "Amount"], ["Ann", 1], []] * 3)
+    project = classic(settings=f"engine = {generation}\nmax_tables = 3")
+    assert len(process(path, project).artifact["tables"]) == 3
+    (project / "settings.toml").write_text(f"engine = {generation}\nmax_tables = 2")
+    failure = process(path, project).completed["execution"]["failure"]
+    assert (failure["code"], failure["stage"]) == ("input_error", "detect_rows" if generation == 2 else "unknown")
+    assert "'in.xlsx', sheet 'Sheet1': The sheet has more tables (3) than the limit max_tables" in failure["message"]
+
+
 READ = ["a.csv", "b.xlsx", "c.xls", "d.xlsm"]
 READ_TOO = ["e.xlsb", "f.ods", "g.tsv"]
 

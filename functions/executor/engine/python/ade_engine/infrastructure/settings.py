@@ -59,6 +59,8 @@ class Settings:
     """Largest size of a workbook's parts, decompressed."""
     max_cells: int = 50_000_000
     """Most cells of a sheet."""
+    max_tables: int = 10_000
+    """Most tables of a sheet."""
     max_shared_strings: int = 20_000_000
     """Most strings that the sheets of a workbook share."""
     supported_file_extensions: tuple[str, ...] = (".xlsx", ".xlsm", ".xls", ".csv")

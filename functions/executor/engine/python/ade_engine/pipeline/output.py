@@ -126,16 +126,19 @@ class _Sheet:
     blocks: list[_Block] = field(default_factory=list)
 
 
-def valid_title(wanted: str, taken: set[str]) -> str:
-    """A title that Excel takes and no other sheet has."""
+def valid_title(wanted: str, taken: dict[str, int]) -> str:
+    """A title that Excel takes and no other sheet has. ``taken`` remembers titles, and the last number that was tried
+    to tell one from others."""
     title = INVALID_IN_TITLE.sub("_", wanted).strip().strip("'")[:MAX_TITLE_LENGTH].strip().strip("'") or "Sheet"
     if title.lower() in RESERVED_TITLES:
         title = f"{title}_"
-    unique, number = title, 2
+    unique, number = title, taken.get(title.lower(), 1)
     while unique.lower() in taken:
+        number += 1
         suffix = f" ({number})"
         unique = f"{title[: MAX_TITLE_LENGTH - len(suffix)].rstrip()}{suffix}"
-        number += 1
+    taken[title.lower()] = number
+    taken[unique.lower()] = taken.get(unique.lower(), 1)
     return unique
 
 
@@ -147,7 +150,7 @@ class OutputBook:
         self._path = path
         self._dry_run = dry_run
         self._keep = any(run.registry.hooks[hook.value] for hook in OUTPUT_HOOKS)
-        self._titles: set[str] = set()
+        self._titles: dict[str, int] = {}
         self._sheets: list[_Sheet] = []
         self._real: Workbook | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
@@ -161,7 +164,6 @@ class OutputBook:
             self._run.find(
                 "sheet_renamed", f"Sheet '{name}' is called '{title}' in the output", sheet_name=name, title=title
             )
-        self._titles.add(title.lower())
         self._sheets.append(_Sheet(title))
         if self._real is not None:
             self._real.create_sheet(title)

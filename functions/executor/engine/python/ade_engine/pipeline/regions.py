@@ -8,11 +8,14 @@ first header are never dropped in silence: what looks like a table stays one, an
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ade_engine.models.errors import InputError
 from ade_engine.models.table import TableRegion
+from ade_engine.pipeline.rows import STAGE
 
 if TYPE_CHECKING:
     from ade_engine._native import Sheet
@@ -67,6 +70,8 @@ class Block:
 
 def detect(run: RunContext, sheet: Sheet, classify: Callable[[Sheet], RowKinds], sheet_name: str) -> list[Block]:
     """The tables of a sheet, in reading order. ``classify`` says which kind each row of a sheet is."""
+    if not sheet.height:
+        return []
     rows = classify(sheet)
     if not run.modern:
         return _Classic(run, sheet, rows, sheet_name).blocks()
@@ -92,6 +97,11 @@ def _stand_alone(sheet: Sheet, classify: Callable[[Sheet], RowKinds]) -> list[tu
             return []
         parts.append((part, kinds))
     return parts
+
+
+def _between(rows: list[int], start: int, end: int) -> list[int]:
+    """Those of sorted rows that are in ``start..end``."""
+    return rows[bisect_left(rows, start) : bisect_left(rows, end)]
 
 
 def _islands(counts: list[int]) -> list[tuple[int, int]]:
@@ -120,11 +130,20 @@ class _Detector:
         self.rows = rows
         self.sheet_name = sheet_name
         self.height = sheet.height
-        self.blank = set(sheet.blank_rows())
+        self.blank_rows = sheet.blank_rows()
+        self.blank = set(self.blank_rows)
         self.merge_headers = run.settings.merge_stacked_headers
 
     def is_blank(self, row: int) -> bool:
         return row in self.blank
+
+    def bound(self, tables: int) -> None:
+        """Refuses a sheet of more tables than the settings allow: each costs milliseconds, however small it is."""
+        limit = self.run.settings.max_tables
+        if tables > limit:
+            place = f"'{self.run.input_file.name}', sheet '{self.sheet_name}'"
+            message = f"The sheet has more tables ({tables:,}) than the limit max_tables allows ({limit:,})"
+            raise InputError(f"{place}: {message}", stage=STAGE)
 
     def best_header(self, candidates: Iterable[int]) -> int | None:
         """The row that is most like a header: highest score, or the first that is not blank when none scores."""
@@ -203,6 +222,7 @@ class _Classic(_Detector):
             found.append(self._settle(block))
         elif (header := self.best_header(range(self.height))) is not None:
             found.append(self._fallback(header))
+        self.bound(len(found))
         for block in found:
             last = max(block.end, block.header_rows[-1] + 1)
             block.last_column = self.sheet.max_width(block.header_rows[0], last)
@@ -234,6 +254,10 @@ class _Classic(_Detector):
 class _Modern(_Detector):
     """Tables by headers, trimmed and split."""
 
+    def __init__(self, run: RunContext, sheet: Sheet, rows: RowKinds, sheet_name: str) -> None:
+        super().__init__(run, sheet, rows, sheet_name)
+        self.other_rows = [row for row, kind in enumerate(rows.kinds) if kind not in (DATA, HEADER, None)]
+
     def blocks(self) -> list[Block]:
         bands = self._bands()
         found = []
@@ -244,6 +268,7 @@ class _Modern(_Detector):
     def _bands(self) -> list[Block]:
         """Tables from header to header over whole rows; rows before the first header come first if they are a table."""
         headers = self._header_groups()
+        self.bound(len(headers))
         if not headers:
             header = self.best_header(row for row in range(self.height) if self.rows.kinds[row] in (HEADER, DATA, None))
             if header is None:
@@ -267,8 +292,9 @@ class _Modern(_Detector):
 
     def _header_groups(self) -> list[list[int]]:
         groups: list[list[int]] = []
-        for row, kind in enumerate(self.rows.kinds):
-            if kind != HEADER or self.is_blank(row):
+        headers = [row for row, kind in enumerate(self.rows.kinds) if kind == HEADER]
+        for row in headers:
+            if self.is_blank(row):
                 continue
             if groups and self.merge_headers and groups[-1][-1] == row - 1:
                 groups[-1].append(row)
@@ -291,14 +317,12 @@ class _Modern(_Detector):
 
     def _band(self, header_rows: list[int], end: int, *, inferred: bool) -> Block:
         block = Block(header_rows, header_rows[-1] + 1, end, inferred=inferred)
+        block.skipped.update(_between(self.blank_rows, block.first_data, end))
         notes: dict[str, list[int]] = {}
-        for row in range(block.first_data, end):
-            kind = self.rows.kinds[row]
-            if self.is_blank(row):
+        for row in _between(self.other_rows, block.first_data, end):
+            if row not in block.skipped:
                 block.skipped.add(row)
-            elif kind not in (DATA, HEADER, None):
-                block.skipped.add(row)
-                notes.setdefault(kind, []).append(row)
+                notes.setdefault(str(self.rows.kinds[row]), []).append(row)
         for kind, rows in notes.items():
             self.name_rows(rows, "rows_skipped", f"of kind '{kind}'")
         return block

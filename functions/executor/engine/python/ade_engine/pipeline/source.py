@@ -45,16 +45,13 @@ class Source:
             )
         except WorkbookError as error:
             raise self._input_error(error) from error
+        self.sheets: list[tuple[str, str]] = self._book.sheets
+        """Name and visibility of every worksheet."""
 
     @property
     def kind(self) -> str:
         """xlsx, xlsb, xls, ods or text."""
         return self._book.kind
-
-    @property
-    def sheets(self) -> list[tuple[str, str]]:
-        """Name and visibility of every worksheet."""
-        return self._book.sheets
 
     @property
     def active(self) -> int | None:

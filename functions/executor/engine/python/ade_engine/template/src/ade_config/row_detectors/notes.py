@@ -19,35 +19,47 @@ def register(registry):
 
 
 def detect_notes(*, rows, **_):
-    filled = rows.filled.to_list()
-    text = rows.text.to_list()
-    notes: list[float | None] = [None] * len(filled)
-    totals: list[float | None] = [None] * len(filled)
-    if not any(count >= WIDE for count in filled):
+    """Looks into few rows only: a sheet may have a million of them."""
+    filled, text, height = rows.filled, rows.text, len(rows)
+    if not (filled >= WIDE).any():
         return {}
-    loose = [0 < count < WIDE and _is_prose(rows[row], text[row]) for row, count in enumerate(filled)]
+    gap_above = filled.shift(1, fill_value=0) == 0
+    gap_below = filled.shift(-1, fill_value=0) == 0
+
+    narrow = ((filled > 0) & (filled < WIDE) & (text > 0)).arg_true()
+    prose = {row for row in narrow.to_list() if _is_prose(rows[row])}
     # A word by itself heads the prose right under it, after a gap or when it says so.
-    for row in reversed(range(len(filled) - 1)):
-        after_gap = row == 0 or filled[row - 1] == 0
-        if filled[row] == text[row] == 1 and loose[row + 1] and (after_gap or _is_heading(rows[row])):
-            loose[row] = True
-    for start, end in _runs(loose):
-        # Prose is a note when a gap or the edge of the sheet parts it from a table on one side at least.
-        if start == 0 or end == len(filled) or filled[start - 1] == 0 or filled[end] == 0:
-            notes[start:end] = [NOTE_SCORE] * (end - start)
-    for row, count in enumerate(filled):
-        # A total stands at the end of its table.
-        ends = row + 1 == len(filled) or filled[row + 1] == 0 or totals[row - 1] is not None or loose[row + 1]
-        if count and text[row] and ends and _is_total(rows[row]):
-            totals[row] = NOTE_SCORE
-    return {"note": notes, "total": totals}
+    words = ((filled == 1) & (text == 1)).arg_true()
+    for row in reversed(words.to_list()):
+        if row + 1 in prose and (gap_above[row] or _is_heading(rows[row])):
+            prose.add(row)
+    # Prose is a note when a gap or the edge of the sheet parts it from a table on one side at least.
+    runs = _runs(sorted(prose))
+    notes = [row for start, end in runs if gap_above[start] or gap_below[end - 1] for row in range(start, end)]
+
+    # A total stands at the end of its table, and may have others under it.
+    ends = (gap_below & (text > 0)).arg_true()
+    totals = set()
+    for end in sorted({*ends.to_list(), *(row - 1 for row in prose if row)}):
+        row = end
+        while row < height and row not in totals and text[row] and _is_total(rows[row]):
+            totals.add(row)
+            row += 1
+    return {kind: _scores(found, height) for kind, found in (("note", notes), ("total", totals)) if found}
 
 
-def _is_prose(values, texts):
+def _scores(found, height):
+    scores = [None] * height
+    for row in found:
+        scores[row] = NOTE_SCORE
+    return scores
+
+
+def _is_prose(values):
     """One or two cells that read like a sentence, a title or "label: value"."""
     cells = [value for value in values if value not in (None, "")]
     first = cells[0]
-    if not texts or not isinstance(first, str):
+    if not isinstance(first, str):
         return False
     return first.rstrip().endswith(":") or (len(cells) == 1 and (" " in first.strip() or first.startswith("*")))
 
@@ -66,11 +78,14 @@ def _first_text(values):
     return first.strip() if isinstance(first, str) else ""
 
 
-def _runs(flags):
-    start = None
-    for row, flag in enumerate([*flags, False]):
-        if flag and start is None:
+def _runs(rows):
+    """Ranges, ends exclusive, of rows that follow each other."""
+    start = end = None
+    for row in rows:
+        if row != end:
+            if start is not None:
+                yield start, end
             start = row
-        elif not flag and start is not None:
-            yield start, row
-            start = None
+        end = row + 1
+    if start is not None:
+        yield start, end
