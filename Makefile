@@ -70,7 +70,7 @@ bench-engine: ## Measure the engine beside a bare copy of the same workbooks, an
 	@local/dev/test-env
 	@.ade/base/bin/python functions/executor/engine/bench/bench.py --copy "$$(local/dev/target-dir release)/examples/copy"
 	@echo
-	@.ade/test-env/bin/python functions/executor/engine/bench/hardening.py
+	@.ade/test-env/bin/python functions/executor/engine/bench/hardening.py --python .ade/base/bin/python
 
 clean: ## Remove what was built; data in .ade stays
 	@cargo clean
