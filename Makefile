@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo up console build base tools test lint fmt openapi docs bench bench-engine soak clean
+.PHONY: help demo up console build base tools test lint fmt localstack-test deploy openapi docs bench bench-engine soak clean
 
 # `make demo PROFILE=release` and so on: slower to build, faster to run.
 PROFILE ?= dev
@@ -39,6 +39,13 @@ tools: ## Get uv, which installs the dependencies of configs
 
 test: ## Run every test and check there is
 	@local/dev/test
+
+localstack-test: base ## Test with LocalStack: its DynamoDB and S3, and the deployment
+	@local/dev/localstack-test
+
+deploy: ## Deploy to AWS: make deploy ARGS="--stack ade --plan"
+	@local/dev/prerequisites
+	@cargo run --locked --quiet --package ade-local --bin ade -- deploy $(ARGS)
 
 lint: ## Check formatting, Rust, Python and shell
 	@local/dev/test lint

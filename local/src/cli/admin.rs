@@ -5,7 +5,6 @@ use ade_core::id::WorkspaceId;
 use ade_core::key::ApiKeys;
 use ade_core::settings::Settings;
 use ade_core::store::Tables;
-use aws_config::BehaviorVersion;
 use clap::{Args, Subcommand};
 use console::style;
 use http::Method;
@@ -15,6 +14,7 @@ use url::Url;
 use super::CliError;
 use super::client::{Client, Query};
 use super::connection::ConnectionArgs;
+use super::deploy::{sdk, stack_name};
 use super::display::print_line;
 use super::local::environment;
 use super::output::{Column, print_done, print_item, print_list, text, time};
@@ -33,6 +33,9 @@ enum AdminCommand {
         /// The key's name for people
         #[arg(long, default_value = "bootstrap")]
         name: String,
+        /// The stack whose tables get the key [default: tables that start with `ADE_TABLE_PREFIX`]
+        #[arg(long, value_name = "NAME", value_parser = stack_name)]
+        stack: Option<String>,
         /// DynamoDB of this endpoint instead of Amazon's
         #[arg(long, value_name = "URL")]
         aws_endpoint_url: Option<Url>,
@@ -88,23 +91,20 @@ enum WorkspacesCommand {
 /// Runs the command.
 pub(super) async fn run(connection: &ConnectionArgs, args: AdminArgs) -> Result<(), CliError> {
     match args.command {
-        AdminCommand::Bootstrap { name, aws_endpoint_url, json } => bootstrap(&name, aws_endpoint_url, json).await,
+        AdminCommand::Bootstrap { name, stack, aws_endpoint_url, json } => bootstrap(&name, stack.as_deref(), aws_endpoint_url, json).await,
         AdminCommand::Workspaces(command) => workspaces(&Client::new(&connection.resolve()?)?, command).await,
     }
 }
 
-async fn bootstrap(name: &str, endpoint: Option<Url>, json: bool) -> Result<(), CliError> {
+async fn bootstrap(name: &str, stack: Option<&str>, endpoint: Option<Url>, json: bool) -> Result<(), CliError> {
     let settings = Settings::read(environment()).map_err(|error| CliError::usage(error).hint("docs/settings.md lists every setting"))?;
-    let mut aws = aws_config::defaults(BehaviorVersion::latest());
-    if let Some(endpoint) = endpoint {
-        aws = aws.endpoint_url(endpoint.as_str());
-    }
-    let tables = Tables::new(aws_sdk_dynamodb::Client::new(&aws.load().await), settings.table_prefix.clone());
+    let prefix = stack.map_or(settings.table_prefix, |stack| format!("{stack}-"));
+    let aws = sdk(endpoint.as_ref().map(Url::as_str)).await;
+    let tables = Tables::new(aws_sdk_dynamodb::Client::new(&aws), prefix.clone());
     let created = ApiKeys::new(tables).create(None, name, Role::SystemAdmin, None).await;
     let (key, secret) = created.map_err(|error| {
         CliError::failed(format!("the key was not created: {error}")).hint(format!(
-            "check the AWS credentials and region, and that the stack's tables exist (their names start with {:?}: ADE_TABLE_PREFIX)",
-            settings.table_prefix
+            "check the AWS credentials and region, and that the stack's tables exist (their names start with {prefix:?}: --stack or ADE_TABLE_PREFIX)"
         ))
     })?;
     if json {

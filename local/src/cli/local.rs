@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use console::style;
@@ -78,7 +78,8 @@ fn announce(stack: &Stack) {
 
 /// Runs `ade reset`.
 pub(super) fn reset(args: &ResetArgs) -> Result<(), CliError> {
-    if !args.yes && !confirmed(&args.data_dir)? {
+    let question = format!("Remove every workspace, config, document and run in {}?", args.data_dir.display());
+    if !args.yes && !confirmed(&question)? {
         return Err(CliError::usage("nothing was removed"));
     }
     embedded::reset(&args.data_dir).map_err(|error| CliError::failed(error::chain(&error)))?;
@@ -86,11 +87,12 @@ pub(super) fn reset(args: &ResetArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-fn confirmed(data_dir: &Path) -> Result<bool, CliError> {
+/// Asks a person. Without one nothing is assumed.
+pub(super) fn confirmed(question: &str) -> Result<bool, CliError> {
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::usage("not asked, so nothing was removed").hint("say --yes to empty the data directory without a question"));
+        return Err(CliError::usage("not asked, so nothing was removed").hint("say --yes to go on without a question"));
     }
-    print!("Remove every workspace, config, document and run in {}? [y/N] ", data_dir.display());
+    print!("{question} [y/N] ");
     let mut answer = String::new();
     std::io::stdout().flush().and_then(|()| std::io::stdin().read_line(&mut answer)).map_err(CliError::failed)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -1,6 +1,7 @@
 //! The `ade` command.
 //!
-//! `up`, `reset` and `demo` are about an ADE on this machine; all others talk HTTP to any ADE, but `admin bootstrap`, which talks to AWS.
+//! `up`, `reset` and `demo` are about an ADE on this machine; `deploy`, `destroy` and `admin bootstrap` talk to AWS with the account's
+//! credentials; all others talk HTTP to any ADE.
 //! An error says what happened and, in a hint, what to do next. Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly; whoever
 //! follows a run gets the run's own.
 
@@ -9,6 +10,7 @@ mod builds;
 mod client;
 mod connection;
 mod demo;
+mod deploy;
 mod display;
 mod error;
 mod expectation;
@@ -53,6 +55,8 @@ enum Command {
     SafeMode(safe_mode::SafeModeArgs),
     Admin(admin::AdminArgs),
     Demo(demo::DemoArgs),
+    Deploy(deploy::DeployArgs),
+    Destroy(deploy::DestroyArgs),
     Completions(CompletionsArgs),
 }
 
@@ -71,6 +75,8 @@ impl Cli {
             Command::Up(args) => local::up(args).await,
             Command::Reset(args) => local::reset(&args),
             Command::Demo(args) => demo::run(args).await,
+            Command::Deploy(args) => deploy::deploy(args).await,
+            Command::Destroy(args) => deploy::destroy(args).await,
             Command::Run(args) => run::run(&self.connection, args).await,
             Command::Runs(args) => runs::run(&self.connection.resolve()?, args).await,
             Command::Builds(args) => builds::run(&self.connection.resolve()?, args).await,

@@ -105,7 +105,7 @@ impl Api {
     async fn answered(&self, request: reqwest::RequestBuilder) -> (Option<Operation>, reqwest::Response) {
         let (client, request) = request.build_split();
         let request = request.unwrap();
-        let path = request.url().path().strip_prefix(BASE).unwrap_or_default().to_owned();
+        let path = request.url().path().split_once(BASE).map_or("", |(_stage, path)| path).to_owned();
         let operation = self.contract.operation(request.method(), &path);
         (operation, client.execute(request).await.unwrap())
     }

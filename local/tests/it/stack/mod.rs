@@ -15,6 +15,7 @@ mod configs;
 mod console;
 mod contract;
 mod crash;
+mod deployed;
 mod documents;
 mod faults;
 mod fixtures;

@@ -60,7 +60,7 @@ fn least_role(operation: &str) -> &'static str {
 const CONFIG_FILE: &str = "notes.txt";
 
 /// Things to ask for, all of one workspace.
-struct Things {
+pub(super) struct Things {
     workspace: String,
     config: String,
     version: String,
@@ -75,7 +75,7 @@ struct Things {
 const SUBJECT: &str = "auth0|5f7c8ec7";
 
 impl Things {
-    async fn make(stack: &Stack) -> Self {
+    pub(super) async fn make(stack: &Stack) -> Self {
         let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
         let stream = stack.run(&config, &document).await;
         let run = run_of(&stream);
@@ -122,7 +122,7 @@ impl Things {
         }
     }
 
-    async fn ask(&self, stack: &Stack, operation: &Operation, key: Option<&str>) -> Answer {
+    pub(super) async fn ask(&self, stack: &Stack, operation: &Operation, key: Option<&str>) -> Answer {
         let api = stack.api.with_key(key);
         let path = match operation.id.as_str() {
             // Whoever may delete it needs one that is not needed any more.

@@ -196,18 +196,14 @@ impl Stack {
         answer["secret"].as_str().unwrap_or_else(|| panic!("no secret in {answer:#}")).to_owned()
     }
 
-    /// The bucket, through the S3 API under the server's own address.
+    /// The bucket, through the S3 API under the server's own address, or at the endpoint that is tested with.
     pub(super) fn bucket(&self) -> Bucket {
+        if let Some(endpoint) = emulator() {
+            return Bucket::of(&endpoint, BUCKET, aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test"));
+        }
         let file = std::fs::read(self.data_dir().join("credentials.json")).unwrap();
         let Credentials { access_key_id, secret_access_key } = serde_json::from_slice(&file).unwrap();
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(aws_sdk_s3::config::Credentials::new(access_key_id, secret_access_key, None, None, "test"))
-            .endpoint_url(self.url())
-            .force_path_style(true)
-            .build();
-        Bucket(aws_sdk_s3::Client::from_conf(config))
+        Bucket::of(self.url(), BUCKET, aws_sdk_s3::config::Credentials::new(access_key_id, secret_access_key, None, None, "test"))
     }
 
     /// The ids of the processes of a function that this server has started.
@@ -296,6 +292,11 @@ async fn spawn(data_dir: &Path, arguments: &[String], environment: &[(String, St
     let mut command = ade(&["up", "--port", "0", "--data-dir"]);
     command.arg(data_dir).args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
     std::fs::create_dir_all(data_dir).unwrap();
+    if let Some(endpoint) = emulator().filter(|_| arguments.is_empty()) {
+        // Stacks share the emulator, so each has tables of its own.
+        let own: String = data_dir.display().to_string().chars().filter(char::is_ascii_alphanumeric).collect();
+        command.args(["--aws-endpoint-url", &endpoint]).env("ADE_TABLE_PREFIX", format!("{own}-"));
+    }
     let output = std::fs::File::create(data_dir.with_extension("out")).unwrap();
     command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
     let mut process = command.spawn().unwrap();
@@ -310,8 +311,16 @@ async fn spawn(data_dir: &Path, arguments: &[String], environment: &[(String, St
     (process, local)
 }
 
+/// The endpoint of an emulator of AWS to test with; `make localstack-test` sets it.
+pub(super) fn emulator() -> Option<String> {
+    std::env::var("TEST_AWS_ENDPOINT_URL").ok()
+}
+
 /// The bucket of a stack.
-pub(super) struct Bucket(aws_sdk_s3::Client);
+pub(super) struct Bucket {
+    s3: aws_sdk_s3::Client,
+    name: String,
+}
 
 /// An object as the bucket lists it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -321,8 +330,19 @@ pub(super) struct Listed {
 }
 
 impl Bucket {
+    pub(super) fn of(endpoint: &str, name: &str, credentials: aws_sdk_s3::config::Credentials) -> Self {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .endpoint_url(endpoint)
+            .force_path_style(true)
+            .build();
+        Self { s3: aws_sdk_s3::Client::from_conf(config), name: name.to_owned() }
+    }
+
     pub(super) async fn list(&self, prefix: &str) -> Vec<Listed> {
-        let mut pages = self.0.list_objects_v2().bucket(BUCKET).prefix(prefix).into_paginator().send();
+        let mut pages = self.s3.list_objects_v2().bucket(&self.name).prefix(prefix).into_paginator().send();
         let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
             objects.extend(
@@ -337,16 +357,16 @@ impl Bucket {
     }
 
     pub(super) async fn put(&self, key: &str, content: &[u8]) {
-        self.0.put_object().bucket(BUCKET).key(key).body(content.to_vec().into()).send().await.unwrap();
+        self.s3.put_object().bucket(&self.name).key(key).body(content.to_vec().into()).send().await.unwrap();
     }
 
     pub(super) async fn delete(&self, key: &str) {
-        self.0.delete_object().bucket(BUCKET).key(key).send().await.unwrap();
+        self.s3.delete_object().bucket(&self.name).key(key).send().await.unwrap();
     }
 
     /// An object's bytes. The SDK compares them with the checksum that the store keeps, which there must be.
     pub(super) async fn read(&self, key: &str) -> Vec<u8> {
-        let object = self.0.get_object().bucket(BUCKET).key(key).checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
+        let object = self.s3.get_object().bucket(&self.name).key(key).checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
         let has_checksum = object.checksum_sha256.is_some()
             || object.checksum_crc32.is_some()
             || object.checksum_crc64_nvme.is_some()

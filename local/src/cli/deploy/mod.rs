@@ -1,0 +1,221 @@
+//! `ade deploy` and `ade destroy`: ADE on AWS, or on an emulator of it.
+//!
+//! ```text
+//! build ─▶ zip, image ─▶ upload ─▶ change set ─▶ execute ─▶ URL
+//! ```
+//!
+//! Everything that is uploaded is named by its content, so a second deployment uploads and changes only what is different. The
+//! change set is what CloudFormation will do; `--plan` shows it and stops.
+
+mod build;
+mod cloud;
+mod image;
+mod package;
+mod stack;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use console::style;
+use serde::Deserialize;
+use url::Url;
+
+use self::build::Build;
+use self::cloud::Cloud;
+pub(super) use self::cloud::sdk;
+use self::package::Package;
+use super::CliError;
+
+/// Where the stack is.
+#[derive(Debug, Args)]
+struct Target {
+    /// Name of the stack; the names of its functions and tables start with it
+    #[arg(long, value_name = "NAME", default_value = "ade", value_parser = stack_name)]
+    stack: String,
+    /// An emulator's endpoint, such as `http://localhost:4566`, instead of AWS
+    #[arg(long, value_name = "URL")]
+    aws_endpoint_url: Option<Url>,
+}
+
+/// Deploy ADE to AWS: build, upload, change the stack
+///
+/// Uses the credentials and the region of the AWS environment (`AWS_PROFILE`, `AWS_REGION` and so on). Run it in ADE's repository.
+#[derive(Debug, Args)]
+pub(super) struct DeployArgs {
+    #[command(flatten)]
+    target: Target,
+    /// Show what would change, and change nothing that runs
+    #[arg(long)]
+    plan: bool,
+    /// Set a parameter of the template; the others keep what they were [infra/stack.yaml lists them]
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// Deploy the function binaries in this directory instead of building them
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
+}
+
+/// Delete a stack; its tables, its bucket and its key are kept
+#[derive(Debug, Args)]
+pub(super) struct DestroyArgs {
+    #[command(flatten)]
+    target: Target,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Runs `ade deploy`.
+pub(super) async fn deploy(args: DeployArgs) -> Result<(), CliError> {
+    let root = repository()?;
+    let cloud = Cloud::connect(args.target.aws_endpoint_url.as_ref()).await?;
+    let stack = cloud.stack(&args.target.stack);
+    let declared = Declared::read()?;
+    if let Some((unknown, _)) = args.parameters.iter().find(|(name, _)| !declared.has(name)) {
+        return Err(CliError::usage(format!("the template has no parameter {unknown}")).hint("infra/stack.yaml lists them"));
+    }
+    let deployed = stack.describe().await?;
+    let mut parameters: BTreeMap<String, String> = deployed.as_ref().map(|deployed| deployed.parameters.clone()).unwrap_or_default();
+    // Another version of the template may have had others.
+    parameters.retain(|name, _| declared.has(name));
+    if cloud.is_emulator() {
+        parameters.extend(emulator_parameters(&root, &cloud)?);
+    }
+    parameters.extend(args.parameters);
+    let architecture = parameters.entry("Architecture".to_owned()).or_insert_with(|| build::own_architecture().to_owned()).clone();
+
+    let binaries = match args.binaries {
+        Some(directory) => Build::prebuilt(&directory),
+        None => Build::make(&root, &architecture)?,
+    };
+    let package = Package::new(&cloud, &args.target.stack).await?;
+    if parameters.get("ExecutorPackage").is_some_and(|kind| kind == "zip") {
+        parameters.extend(package.workers(&binaries).await?);
+    } else {
+        parameters.extend(image::make(&cloud, &root, &binaries, &args.target.stack, &architecture)?);
+    }
+    let template = package.template(&binaries, &parameters).await?;
+    // LocalStack takes a default that is given for a change of everything that asks for it.
+    parameters.retain(|name, value| !declared.is_default(name, value));
+
+    let changes = stack.propose(&template, &parameters, deployed.is_some()).await?;
+    let Some(changes) = changes else {
+        println!("{} Nothing changes: {} is as it should be", style("✓").green(), args.target.stack);
+        return report(&stack, &args.target).await;
+    };
+    changes.print();
+    if args.plan {
+        changes.discard().await?;
+        println!("Nothing was changed. Deploy it with the same command without --plan.");
+        return Ok(());
+    }
+    changes.execute().await?;
+    report(&stack, &args.target).await
+}
+
+/// The parameters that the template has, with their defaults.
+struct Declared(serde_json::Value);
+
+impl Declared {
+    fn read() -> Result<Self, CliError> {
+        let mut template = ade_infra::template().map_err(CliError::failed)?;
+        Ok(Self(template["Parameters"].take()))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some()
+    }
+
+    fn is_default(&self, name: &str, value: &str) -> bool {
+        match &self.0[name]["Default"] {
+            serde_json::Value::String(default) => default == value,
+            serde_json::Value::Null => false,
+            default => serde_json::from_str::<serde_json::Value>(value).is_ok_and(|value| value == *default),
+        }
+    }
+}
+
+/// Runs `ade destroy`.
+pub(super) async fn destroy(args: DestroyArgs) -> Result<(), CliError> {
+    let cloud = Cloud::connect(args.target.aws_endpoint_url.as_ref()).await?;
+    let stack = cloud.stack(&args.target.stack);
+    if stack.describe().await?.is_none() {
+        return Err(CliError::usage(format!("there is no stack {} in {}", args.target.stack, cloud.region)));
+    }
+    let question = format!("Delete the stack {} in account {}, {}? Its data is kept.", args.target.stack, cloud.account, cloud.region);
+    if !args.yes && !super::local::confirmed(&question)? {
+        return Err(CliError::usage("nothing was deleted"));
+    }
+    stack.delete().await?;
+    println!("{} The stack {} is gone. Its tables, its bucket and its key are kept;", style("✓").green(), args.target.stack);
+    if cloud.is_emulator() {
+        println!("  an emulator cannot take them up again, so the next stack needs another name.");
+    } else {
+        println!("  `ade deploy` with the same name takes them up again, and docs/deployment.md says how to delete them.");
+    }
+    Ok(())
+}
+
+async fn report(stack: &stack::Stack<'_>, target: &Target) -> Result<(), CliError> {
+    let deployed = stack.describe().await?.ok_or_else(|| CliError::failed("the stack is gone"))?;
+    let endpoint = target.aws_endpoint_url.as_ref();
+    let url = match (endpoint, deployed.outputs.get("ApiId")) {
+        // How emulators of API Gateway are reached without names of their own.
+        (Some(endpoint), Some(api)) => format!("{}/_aws/execute-api/{api}/ade", endpoint.as_str().trim_end_matches('/')),
+        _ => deployed.outputs.get("Url").cloned().unwrap_or_default(),
+    };
+    let option = endpoint.map(|url| format!(" --aws-endpoint-url {url}")).unwrap_or_default();
+    println!("\n  {}  {}", style("URL").dim(), style(&url).bold().underlined());
+    println!("\nMake the first system admin's key, which is shown once:\n");
+    println!("  ade admin bootstrap --stack {}{option}\n", target.stack);
+    println!("Then `ade --url {url} --api-key … run FILE.xlsx`, or docs/api.md.");
+    Ok(())
+}
+
+/// Parameters that are different where response streaming, images and tenant isolation do not exist.
+fn emulator_parameters(root: &Path, cloud: &Cloud) -> Result<Vec<(String, String)>, CliError> {
+    #[derive(Deserialize)]
+    struct Base {
+        digest: String,
+    }
+    let dir = std::env::var_os("ADE_BASE_DIR").map_or_else(|| root.join(".ade/base"), PathBuf::from);
+    let unusable = |error: &dyn std::fmt::Display| {
+        CliError::usage(format!("the base environment {} can't be used: {error}", dir.display())).hint("make it with `make base`")
+    };
+    let text = std::fs::read(dir.join("base.json")).map_err(|error| unusable(&error))?;
+    let base: Base = serde_json::from_slice(&text).map_err(|error| unusable(&error))?;
+    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    Ok(vec![
+        set("ResponseStreaming", "false"),
+        set("ExecutorPackage", "zip"),
+        set("TenantIsolation", "false"),
+        set("AccessLogs", "false"),
+        set("DeletionProtection", "false"),
+        set("EmulatorS3Endpoint", cloud.endpoint().unwrap_or_default()),
+        set("BaseDir", &dir.display().to_string()),
+        set("BaseDigest", &base.digest),
+    ])
+}
+
+/// ADE's repository: the current directory or one above it.
+fn repository() -> Result<PathBuf, CliError> {
+    let here = std::env::current_dir().map_err(|error| CliError::failed(format!("cannot tell the current directory: {error}")))?;
+    let root = here.ancestors().find(|directory| directory.join("infra/stack.yaml").is_file());
+    root.map(Path::to_owned).ok_or_else(|| CliError::usage("this is not ADE's repository").hint("run `ade deploy` in a clone of it"))
+}
+
+/// The name of a stack, when it is usable as one.
+pub(super) fn stack_name(text: &str) -> Result<String, String> {
+    // Names of functions have at most 64 characters, those of buckets are in lower case.
+    let usable = text.len() <= 24
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && !text.ends_with('-');
+    if usable { Ok(text.to_owned()) } else { Err("at most 24 lower-case letters, digits and hyphens, a letter first".to_owned()) }
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
