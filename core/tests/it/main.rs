@@ -5,6 +5,7 @@ mod builds;
 mod cancel;
 mod eventlog;
 mod events;
+mod idempotency;
 mod lease;
 mod model;
 mod read_units;

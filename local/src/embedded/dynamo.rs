@@ -1,4 +1,4 @@
-//! DynamoDB: dynoxide's engine on one SQLite file, behind its own HTTP server.
+//! DynamoDB: dynoxide's engine on one SQLite file, behind its own HTTP server and our [`door`].
 //!
 //! The engine answers requests synchronously, on the thread that read them, one at a time behind a
 //! mutex; a write waits for its fsync there. It therefore gets a thread with a runtime of its own, so
@@ -19,7 +19,7 @@ use dynoxide::Database;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use super::EmbeddedError;
+use super::{EmbeddedError, door};
 
 /// How often expired items are looked for. AWS promises days; readers treat expired items as gone.
 const TTL_SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -41,14 +41,16 @@ impl Dynamo {
     pub(super) fn start(dir: &Path) -> Result<Self, EmbeddedError> {
         let start = |source| EmbeddedError::Start { service: "DynamoDB", source };
         let database = open(&dir.join("tables.sqlite3"))?;
-        let listener = bind().map_err(start)?;
+        let (listener, engine) = (bind().map_err(start)?, bind().map_err(start)?);
         let address = listener.local_addr().map_err(start)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start)?;
 
         let (stop_server, stopped) = oneshot::channel();
         let tables = database.clone();
-        let server =
-            thread::Builder::new().name("dynamodb".to_owned()).spawn(move || serve(&runtime, listener, tables, stopped)).map_err(start)?;
+        let server = thread::Builder::new()
+            .name("dynamodb".to_owned())
+            .spawn(move || serve(&runtime, listener, engine, tables, stopped))
+            .map_err(start)?;
         let (stop_sweeper, stopped) = mpsc::channel();
         let sweeper = thread::Builder::new().name("dynamodb-ttl".to_owned()).spawn(move || sweep(&database, &stopped)).map_err(start)?;
         Ok(Self { address, stop_server, server, stop_sweeper, sweeper })
@@ -85,29 +87,45 @@ fn bind() -> io::Result<TcpListener> {
     TcpListener::bind((hidden, 0)).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
 }
 
-fn serve(runtime: &Runtime, listener: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
+/// Serves the engine and its door until a stop is asked for: first the door's requests come to an end, then the engine.
+fn serve(runtime: &Runtime, door: TcpListener, engine: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
     let outcome = runtime.block_on(async {
-        listener.set_nonblocking(true).map_err(|e| e.to_string())?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
-        let (draining, drained) = oneshot::channel();
-        let shutdown = async move {
+        let address = engine.local_addr().map_err(|error| error.to_string())?;
+        let (door, engine) = (listen(door).map_err(|error| error.to_string())?, listen(engine).map_err(|error| error.to_string())?);
+        let (stopping, stop_asked) = oneshot::channel();
+        let (door_closed, engine_may_stop) = oneshot::channel();
+        let guarded = async move {
             // Both a message and a dropped sender ask for the stop.
-            let _ = stopped.await;
-            let _ = draining.send(());
+            let stop = async move {
+                let _ = stopped.await;
+                let _ = stopping.send(());
+            };
+            door::serve(door, address, stop).await;
+            let _ = door_closed.send(());
+            std::future::pending::<()>().await;
+        };
+        let shutdown = async move {
+            let _ = engine_may_stop.await;
         };
         // A client that has sent half a request would hold a graceful stop for ever.
         let overdue = async move {
-            let _ = drained.await;
+            let _ = stop_asked.await;
             tokio::time::sleep(STOP_GRACE).await;
         };
         tokio::select! {
-            served = dynoxide::server::serve_with_shutdown(listener, database, shutdown) => served,
+            served = dynoxide::server::serve_with_shutdown(engine, database, shutdown) => served,
+            () = guarded => Ok(()),
             () = overdue => Ok(()),
         }
     });
     if let Err(error) = outcome {
         tracing::error!(error, "the embedded DynamoDB stopped");
     }
+}
+
+fn listen(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(listener)
 }
 
 fn sweep(database: &Database, stopped: &mpsc::Receiver<()>) {

@@ -5,7 +5,7 @@
 //! only when it is on disk: killing the process, or the machine, at any moment loses nothing that was
 //! acknowledged, and shows nothing that was not.
 //!
-//! - [`dynoxide`](https://docs.rs/dynoxide-rs) is the DynamoDB engine; `dynamo` runs it.
+//! - [`dynoxide`](https://docs.rs/dynoxide-rs) is the DynamoDB engine; `dynamo` runs it, behind a `door` that refuses what no role allows.
 //! - [`s3s`] speaks the S3 protocol and checks signatures; [`s3`] is our storage behind it.
 //! - `data_dir` makes sure that one process owns a directory and understands its layout.
 //! - [`credentials`] holds the key pair that requests must be signed with.
@@ -15,6 +15,7 @@
 
 pub mod credentials;
 mod data_dir;
+mod door;
 mod dynamo;
 mod error;
 pub mod s3;

@@ -169,3 +169,19 @@ async fn requests_without_aws_authentication_are_refused() {
     assert_eq!(refused.status(), 400);
     assert!(refused.text().await.unwrap().contains("MissingAuthenticationToken"));
 }
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "that they are refused is what is tested")]
+async fn reading_whole_tables_is_refused_as_iam_would() {
+    let aws = TestAws::start().await;
+    let client = aws.dynamodb();
+    create_table(&client).await;
+    let scan = client.scan().table_name(TABLE).send().await.unwrap_err();
+    assert_eq!(scan.code(), Some("AccessDeniedException"), "{scan:?}");
+    assert!(scan.message().unwrap().contains("dynamodb:Scan"), "{scan:?}");
+    let index = client.scan().table_name(TABLE).index_name("by_workspace").send().await.unwrap_err();
+    assert_eq!(index.code(), Some("AccessDeniedException"), "{index:?}");
+    let statement = client.execute_statement().statement(format!("SELECT * FROM \"{TABLE}\"")).send().await.unwrap_err();
+    assert_eq!(statement.code(), Some("AccessDeniedException"), "{statement:?}");
+    client.describe_table().table_name(TABLE).send().await.unwrap();
+}

@@ -1,5 +1,6 @@
 //! Workspaces, keys, members, safe mode, and what the system tells about itself.
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -171,4 +172,51 @@ async fn the_system_tells_about_itself() {
     assert!(docs.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
     let spec = stack.api.with_key(None).get("/openapi.json").await;
     assert_eq!(spec.body, include_str!("../../../../docs/openapi.json"));
+}
+
+#[tokio::test]
+async fn nothing_that_is_worked_on_is_deleted() {
+    let stack = Stack::start_with_test_engine().await;
+    let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
+    let mut stream = stack.engine_run(&config, &document, &json!({ "mode": "ticks", "count": 100_000, "interval_ms": 20 })).await;
+    let run = run_of(&stream);
+    stream.until(|event| event["type"] == "run.started").await;
+    let (workspace, config) = (format!("/workspaces/{}", stack.workspace), stack.in_workspace(&format!("configs/{config}")));
+    eventually("the index has the run", async || (delete(&stack.api, &config).await.status == 409).then_some(())).await;
+    delete(&stack.api, &config).await.refused(409, "in_use");
+    delete(&stack.api, &format!("{config}?purge=true")).await.refused(409, "in_use");
+    delete(&stack.api, &workspace).await.refused(409, "in_use");
+    assert_eq!(stack.api.get(&format!("/runs/{run}")).await.expect(200)["status"], "running", "and nothing was done to it");
+    stack.api.post(&format!("/runs/{run}/cancel"), &json!({})).await.expect(200);
+    stack.finished(&run).await;
+    eventually("nothing is in the way", async || (delete(&stack.api, &config).await.status == 204).then_some(())).await;
+    eventually("nor here", async || (delete(&stack.api, &workspace).await.status == 204).then_some(())).await;
+}
+
+/// The rest of the suite is what shows that nothing needs to: every stack refuses it.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "that they are refused is what is tested")]
+async fn no_function_can_read_a_whole_table() {
+    let stack = Stack::start().await;
+    let environment: std::collections::HashMap<_, _> = stack.aws_environment().await.into_iter().collect();
+    let credentials = aws_sdk_dynamodb::config::Credentials::new(
+        &environment["AWS_ACCESS_KEY_ID"],
+        &environment["AWS_SECRET_ACCESS_KEY"],
+        None,
+        None,
+        "test",
+    );
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
+        .credentials_provider(credentials)
+        .endpoint_url(&environment["AWS_ENDPOINT_URL_DYNAMODB"])
+        .build();
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let tables = client.list_tables().send().await.unwrap().table_names.unwrap();
+    assert!(tables.iter().any(|table| table.ends_with("runs")), "the credentials work: {tables:?}");
+    for table in tables {
+        let refused = client.scan().table_name(&table).send().await.unwrap_err();
+        assert_eq!(refused.code(), Some("AccessDeniedException"), "{table}: {refused:?}");
+    }
 }

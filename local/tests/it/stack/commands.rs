@@ -1,6 +1,5 @@
 //! The commands that look after runs, builds, keys, members and the system.
 
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +12,7 @@ use super::fixtures::{MESSY, PEOPLE};
 use super::server::{Stack, ade, id, run_of};
 
 /// A command that talks to the stack as its system admin.
-fn command(stack: &Stack, arguments: &[&str]) -> Command {
+pub(super) fn command(stack: &Stack, arguments: &[&str]) -> Command {
     let mut command = ade(arguments);
     command.env("ADE_URL", stack.url()).env("ADE_API_KEY", stack.key()).args(["--workspace", &stack.workspace]);
     command
@@ -21,12 +20,12 @@ fn command(stack: &Stack, arguments: &[&str]) -> Command {
 
 /// What it prints, when it works.
 #[track_caller]
-fn says(stack: &Stack, arguments: &[&str]) -> String {
+pub(super) fn says(stack: &Stack, arguments: &[&str]) -> String {
     finished(command(stack, arguments), 0)
 }
 
 #[track_caller]
-fn finished(mut command: Command, exit: i32) -> String {
+pub(super) fn finished(mut command: Command, exit: i32) -> String {
     let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
     let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
     assert_eq!(status.code(), Some(exit), "{command:?}\n{stdout}\n{stderr}");
@@ -36,7 +35,7 @@ fn finished(mut command: Command, exit: i32) -> String {
 }
 
 #[track_caller]
-fn lines(stack: &Stack, arguments: &[&str]) -> Vec<Value> {
+pub(super) fn lines(stack: &Stack, arguments: &[&str]) -> Vec<Value> {
     says(stack, arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -181,15 +180,8 @@ async fn keys_members_and_the_system_are_managed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_admin_comes_from_aws_credentials() {
     let stack = Stack::start().await;
-    stack.api.get("/meta").await.expect(200);
-    // The database's address is known to the functions only.
-    let function = stack.processes("get-meta")[0];
-    let environment = std::fs::read(Path::new("/proc").join(function.to_string()).join("environ")).unwrap();
-    let variables = environment.split(|byte| *byte == 0).map(|variable| String::from_utf8_lossy(variable).into_owned());
-    let aws: Vec<(String, String)> =
-        variables.filter(|v| v.starts_with("AWS_")).filter_map(|v| v.split_once('=').map(|(n, v)| (n.to_owned(), v.to_owned()))).collect();
     let mut bootstrap = ade(&["admin", "bootstrap", "--json"]);
-    bootstrap.envs(aws.iter().filter(|(name, _)| !name.starts_with("AWS_LAMBDA")).cloned());
+    bootstrap.envs(stack.aws_environment().await);
     let key: Value = serde_json::from_str(&finished(bootstrap, 0)).unwrap();
     let root = stack.api.with_key(key["secret"].as_str());
     root.post("/workspaces", &json!({ "name": "By root" })).await.expect(201);

@@ -217,6 +217,17 @@ impl Stack {
         .collect()
     }
 
+    /// What functions reach AWS with: the `AWS_…` of their environment.
+    pub(super) async fn aws_environment(&self) -> Vec<(String, String)> {
+        self.api.get("/meta").await.expect(200);
+        // The database's address is known to the functions only.
+        let function = self.processes("get-meta")[0];
+        let environment = std::fs::read(Path::new("/proc").join(function.to_string()).join("environ")).unwrap();
+        let variables = environment.split(|byte| *byte == 0).map(|variable| String::from_utf8_lossy(variable).into_owned());
+        let aws = variables.filter(|variable| variable.starts_with("AWS_") && !variable.starts_with("AWS_LAMBDA"));
+        aws.filter_map(|variable| variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+    }
+
     /// What the functions have written to their logs.
     pub(super) fn function_logs(&self) -> Vec<(PathBuf, String)> {
         // The directory is made with the first line.
