@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| CliError::failed(format!("cannot start: {error}")))
+        .map_err(|error| CliError::failed(format!("cannot start: {error}")).hint("is this machine out of memory or threads?"))
         .and_then(|runtime| runtime.block_on(cli.run()));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

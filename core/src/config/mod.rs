@@ -7,6 +7,7 @@ mod files;
 mod model;
 mod service;
 mod snapshot;
+mod template;
 mod validation;
 
 pub use delete::{DeleteError, Deleted};
@@ -16,5 +17,6 @@ pub use files::{ConfigPath, InvalidPath};
 pub use model::{Config, ConfigVersion};
 pub use service::{Configs, ListConfigs};
 pub(crate) use service::{config_key, version_key};
-pub use snapshot::{FileSet, SnapshotError, content_digest};
+pub use snapshot::{FILE_LIMIT, FileSet, SnapshotError, content_digest};
+pub use template::{TemplateError, template};
 pub use validation::{ConfigIssue, IssueSeverity, Validation};

@@ -16,7 +16,7 @@ use crate::store::table::CONFIGS;
 use crate::store::{ObjectInfo, StoreError};
 
 /// Most files a version may have.
-pub(super) const FILE_LIMIT: usize = 2000;
+pub const FILE_LIMIT: usize = 2000;
 /// Most bytes a version may have, together.
 pub(super) const SIZE_LIMIT: u64 = 64 << 20;
 /// How often reading a draft is started over when somebody changes it meanwhile.

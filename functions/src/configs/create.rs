@@ -1,9 +1,10 @@
 use ade_core::access::Permission;
+use ade_core::config::template;
 use ade_core::id::WorkspaceId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Config, template};
+use super::Config;
 use crate::edge::{Answer, Call, Checks, Problem, created};
 use crate::workspaces::NAME_LIMIT;
 

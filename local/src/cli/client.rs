@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ade_core::eventlog::Event;
-use ade_core::id::{ConfigId, DocumentId, RunId, WorkspaceId};
+use ade_core::id::{BuildId, ConfigId, DocumentId, RunId, WorkspaceId};
 use ade_core::run::{RunResult, RunStatus};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures::stream::BoxStream;
@@ -30,6 +30,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Live streams carry a heartbeat every 10 s: one that is silent for so long is cut.
 const STREAM_SILENCE: Duration = Duration::from_secs(45);
+/// How long to wait before asking whether something that takes long to delete is deleted.
+const DELETION_PAUSE: Duration = Duration::from_secs(1);
 /// Items of a page of a list, at most.
 const PAGE: usize = 200;
 /// The longest event line accepted; the server cuts messages at 64 KiB.
@@ -114,10 +116,22 @@ impl Problem {
     }
 }
 
+impl ApiError {
+    /// The status of a refusal.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(problem) => Some(problem.status),
+            Self::Unreachable { .. } | Self::Answer(_) | Self::File { .. } => None,
+        }
+    }
+}
+
 impl From<ApiError> for CliError {
     fn from(error: ApiError) -> Self {
+        let is_about_input =
+            matches!(&error, ApiError::File { .. }) || error.status().is_some_and(|status| matches!(status, 409 | 413 | 415 | 422));
         let failed = Self::failed(&error);
-        match &error {
+        let mut hinted = match &error {
             ApiError::Unreachable { .. } => failed.hint("is it running? `ade up` starts a local one; --url or ADE_URL names another"),
             ApiError::Refused(problem) => match problem.status {
                 400 | 422 if problem.code == "idempotency_key_reused" => failed.hint("use another key for another request"),
@@ -128,6 +142,7 @@ impl From<ApiError> for CliError {
                     failed.hint("open the file in a spreadsheet program and save it without a password as .xlsx or .csv")
                 }
                 404 => failed.hint("check the id; what belongs to another workspace than the key's does not exist for it"),
+                422 if problem.code == "config_too_large" => failed.hint("remove what the rules do not need; a config has at most 64 MiB"),
                 409 => failed.hint(conflict_hint(&problem.code)),
                 412 | 428 => failed.hint("somebody else changed it: read it again, then repeat your change"),
                 413 => failed.hint("send less at a time, or ask the operator for a higher limit"),
@@ -136,7 +151,9 @@ impl From<ApiError> for CliError {
             },
             ApiError::Answer(_) => failed.hint("does --url name an ADE of this version?"),
             ApiError::File { .. } => failed.hint("check that the place exists, has room and may be used by you"),
-        }
+        };
+        hinted.is_about_input = is_about_input;
+        hinted
     }
 }
 
@@ -152,6 +169,8 @@ fn conflict_hint(code: &str) -> &'static str {
         "workspace_not_empty" => "delete its configs first",
         "safe_mode_locked" => "unset ADE_SAFE_MODE in the environment of the functions",
         "config_deleted" => "start a new run with another config",
+        "safe_mode" => "nothing is executed while safe mode is on; a system admin ends it with `ade safe-mode off`",
+        "path_conflict" | "file_exists" => "a path is a file or a directory, not both: rename one of them",
         _ => "look at what it is now, then try again",
     }
 }
@@ -192,8 +211,18 @@ pub(super) struct NewDocument {
 pub(super) struct Config {
     /// Its id.
     pub(super) id: ConfigId,
+    /// Its workspace.
+    pub(super) workspace_id: WorkspaceId,
     /// Its name.
     pub(super) name: String,
+}
+
+/// What came of asking for a build.
+pub(super) enum CreatedBuild {
+    /// It has begun; its events.
+    Started(BuildId, EventStream),
+    /// Nothing has changed since this one.
+    Reused(Value),
 }
 
 /// A run.
@@ -276,8 +305,9 @@ struct Identified<T> {
 impl Client {
     /// A client for a connection. Makes no request yet.
     pub(super) fn new(connection: &Connection) -> Result<Self, CliError> {
-        let mut api_key = HeaderValue::try_from(format!("Bearer {}", connection.api_key))
-            .map_err(|_| CliError::usage("the API key has characters that no key has"))?;
+        let mut api_key = HeaderValue::try_from(format!("Bearer {}", connection.api_key)).map_err(|_| {
+            CliError::usage("the API key has characters that no key has").hint("copy it again, without quotes or line ends")
+        })?;
         api_key.set_sensitive(true);
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("ade/", env!("CARGO_PKG_VERSION")))
@@ -288,7 +318,9 @@ impl Client {
         if matches!(connection.url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
             http = http.no_proxy();
         }
-        let http = http.build().map_err(|error| CliError::failed(chain(&error)))?;
+        let http = http
+            .build()
+            .map_err(|error| CliError::failed(chain(&error)).hint("check the certificates and the proxy settings of this machine"))?;
         let base = format!("{}/api/v1", connection.url.as_str().trim_end_matches('/'));
         Ok(Self { http, base, api_key, workspace: connection.workspace })
     }
@@ -334,8 +366,8 @@ impl Client {
         if answer.status().is_success() { Ok(()) } else { Err(storage_refusal(answer).await) }
     }
 
-    /// Has an uploaded document checked.
-    pub(super) async fn complete_document(&self, id: DocumentId) -> Result<Document, ApiError> {
+    /// Has an uploaded document checked; the document as it is then.
+    pub(super) async fn complete_document(&self, id: DocumentId) -> Result<Value, ApiError> {
         self.json(self.request(Method::POST, &format!("/documents/{id}/complete"))).await
     }
 
@@ -365,6 +397,18 @@ impl Client {
         Ok((run, EventStream::of(answer)))
     }
 
+    /// Builds the draft of a config and gets its events as they happen; or the build, when there is one already.
+    pub(super) async fn create_build(&self, workspace: WorkspaceId, config: ConfigId, force: bool) -> Result<CreatedBuild, ApiError> {
+        let body = json!({ "stream": true, "options": { "force": force } });
+        let request = self.request(Method::POST, &format!("/workspaces/{workspace}/configs/{config}/builds")).json(&body);
+        let answer = self.send(request).await?;
+        let build = answer.headers().get("x-build-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        match build {
+            Some(id) => Ok(CreatedBuild::Started(id, EventStream::of(answer))),
+            None => Ok(CreatedBuild::Reused(self.read_json(answer).await?)),
+        }
+    }
+
     /// The events of a run or build after `after_id`: the old ones, then new ones as they happen when `follow` is set.
     pub(super) async fn events(&self, of: Followed, after_id: u64, follow: bool) -> Result<EventStream, ApiError> {
         let query = Query::default().with("after_id", after_id).with("follow", follow);
@@ -383,8 +427,15 @@ impl Client {
         if answer.status() == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
         }
-        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
-        serde_json::from_slice(&body).map_err(|error| ApiError::Answer(error.to_string()))
+        self.read_json(answer).await
+    }
+
+    /// Deletes something whose deletion may take longer than a request (202), and waits until it is done.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), ApiError> {
+        while self.send(self.request(Method::DELETE, path).timeout(ANSWER_TIMEOUT)).await?.status() == StatusCode::ACCEPTED {
+            tokio::time::sleep(DELETION_PAUSE).await;
+        }
+        Ok(())
     }
 
     /// The first items of a list.
@@ -441,7 +492,8 @@ impl Client {
         self.download(&format!("/runs/{run}/artifact"), to).await
     }
 
-    async fn download(&self, path: &str, to: &Path) -> Result<(), ApiError> {
+    /// Downloads what a link in the API leads to.
+    pub(super) async fn download(&self, path: &str, to: &Path) -> Result<(), ApiError> {
         let link: Download = self.json(self.request(Method::GET, path)).await?;
         let answer = self.http.get(link.url).send().await.map_err(|error| self.unreachable(&error))?;
         if !answer.status().is_success() {
@@ -484,23 +536,34 @@ impl Client {
         }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    /// A request with the caller's key. `path` is below the API's base.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).header(reqwest::header::AUTHORIZATION, self.api_key.clone())
     }
 
-    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
+    /// Sends a request and reads the answer.
+    pub(super) async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
         let answer = self.send(request.timeout(ANSWER_TIMEOUT).header(ACCEPT, "application/json")).await?;
-        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
-        serde_json::from_slice(&body).map_err(|error| ApiError::Answer(error.to_string()))
+        self.read_json(answer).await
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
+    async fn read_json<T: DeserializeOwned>(&self, answer: Response) -> Result<T, ApiError> {
+        serde_json::from_slice(&self.read(answer).await?).map_err(|error| ApiError::Answer(error.to_string()))
+    }
+
+    /// The whole body of an answer.
+    pub(super) async fn read(&self, answer: Response) -> Result<Bytes, ApiError> {
+        answer.bytes().await.map_err(|error| self.unreachable(&error))
+    }
+
+    /// Sends a request; refusals are errors.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
         let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
         }
-        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body = self.read(answer).await?;
         Err(serde_json::from_slice(&body).map_or_else(|_| not_a_problem(status), |problem| ApiError::Refused(Box::new(problem))))
     }
 
@@ -669,12 +732,15 @@ mod tests {
             (409, "workspace_not_empty"),
             (409, "safe_mode_locked"),
             (409, "config_deleted"),
+            (409, "safe_mode"),
+            (409, "path_conflict"),
             (409, "conflict"),
             (412, "precondition_failed"),
             (413, "payload_too_large"),
             (415, "unsupported_media_type"),
             (422, "validation_failed"),
             (422, "document_encrypted"),
+            (422, "config_too_large"),
             (422, "idempotency_key_reused"),
             (429, "throttled"),
             (500, "internal"),

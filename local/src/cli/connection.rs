@@ -38,7 +38,8 @@ pub(super) struct Connection {
 impl ConnectionArgs {
     /// Completes what was given with the running `ade up` of this directory or one above it.
     pub(super) fn resolve(&self) -> Result<Connection, CliError> {
-        let here = env::current_dir().map_err(|error| CliError::failed(format!("cannot tell the current directory: {error}")))?;
+        let here = env::current_dir()
+            .map_err(|error| CliError::failed(format!("cannot tell the current directory: {error}")).hint("change to one that exists"))?;
         let local = nearest_local_file(&here)?;
         self.complete(local)
     }
@@ -75,7 +76,7 @@ fn nearest_local_file(start: &Path) -> Result<Option<LocalFile>, CliError> {
         match LocalFile::read(&data_dir) {
             Ok(Some(local)) => return Ok(Some(local)),
             Ok(None) => {}
-            Err(error) => return Err(CliError::failed(error)),
+            Err(error) => return Err(CliError::failed(error).hint("remove the file, and start `ade up` again")),
         }
     }
     Ok(None)

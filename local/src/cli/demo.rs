@@ -10,10 +10,11 @@ use console::style;
 use super::client::Client;
 use super::connection::Connection;
 use super::display::{Display, seconds};
+use super::documents::LocalDocument;
 use super::expectation::Expectation;
 use super::local::{environment, log_to_stderr};
 use super::report::{self, shown};
-use super::run::{Destination, Finished, LocalDocument, clean};
+use super::run::{Destination, Finished, clean};
 use super::sheet::{self, Sheet};
 use super::{CliError, error};
 use crate::up::{Options, Stack};
@@ -48,12 +49,14 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
 
 async fn show(stack: &Stack) -> Result<(), CliError> {
     let input = stack.data_dir().join(WORKBOOK_NAME);
-    std::fs::write(&input, WORKBOOK).map_err(|error| CliError::failed(format!("cannot write {}: {error}", input.display())))?;
+    std::fs::write(&input, WORKBOOK).map_err(|error| {
+        CliError::failed(format!("cannot write {}: {error}", input.display())).hint("choose another directory with --data-dir")
+    })?;
     let messy = read(&input)?;
     println!("\n{}, as somebody sent it:\n{}\n", style(shown(&input)).bold(), view(&messy));
 
     let local = stack.local();
-    let url = local.url.parse().map_err(|error| CliError::failed(format!("{}: {error}", local.url)))?;
+    let url = local.url.parse().map_err(|error| CliError::fault(format!("{}: {error}", local.url)))?;
     let client = Client::new(&Connection { url, api_key: local.api_key.clone(), workspace: Some(local.workspace_id) })?;
     let mut display = Display::new(false);
     let out = Destination::Under(stack.data_dir().join("output"));
@@ -71,7 +74,7 @@ async fn show(stack: &Stack) -> Result<(), CliError> {
 /// Says whether every row arrived, unchanged and as often as it was there.
 fn check(cleaned: &[Sheet]) -> Result<(), CliError> {
     let expectation: Expectation =
-        serde_json::from_str(EXPECTED).map_err(|error| CliError::failed(format!("the demo's expectation can't be read: {error}")))?;
+        serde_json::from_str(EXPECTED).map_err(|error| CliError::fault(format!("the demo's expectation can't be read: {error}")))?;
     match expectation.compare(cleaned) {
         Ok(equal) => {
             println!(
@@ -83,18 +86,18 @@ fn check(cleaned: &[Sheet]) -> Result<(), CliError> {
             Ok(())
         }
         Err(differences) => {
-            Err(CliError::failed(format!("the clean workbook does not have the rows that it must have:\n  {}", differences.join("\n  "))))
+            Err(CliError::fault(format!("the clean workbook does not have the rows that it must have:\n  {}", differences.join("\n  "))))
         }
     }
 }
 
 fn clean_workbook(finished: &Finished) -> Result<&Path, CliError> {
     let workbook = finished.outputs.iter().map(|(_, path)| path.as_path()).find(|path| path.extension().is_some_and(|kind| kind == "xlsx"));
-    workbook.ok_or_else(|| CliError::failed("the run left no workbook"))
+    workbook.ok_or_else(|| CliError::fault("the run left no workbook"))
 }
 
 fn read(path: &Path) -> Result<Vec<Sheet>, CliError> {
-    sheet::read(path).map_err(|error| CliError::failed(format!("cannot read {}: {}", path.display(), error::chain(&error))))
+    sheet::read(path).map_err(|error| CliError::fault(format!("cannot read {}: {}", path.display(), error::chain(&error))))
 }
 
 /// The first rows of a workbook's first sheet.

@@ -27,53 +27,78 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A failure of a command.
+/// A failure of a command: what happened, and what to do about it.
 #[derive(Debug)]
 pub struct CliError {
     /// What happened, as a sentence without its full stop.
     message: String,
     /// What to do about it.
-    hint: Option<String>,
+    hint: String,
     /// How the command ends.
     pub exit: Exit,
+    /// Whether it is the thing that was sent which is wrong: with another one it may work.
+    pub(super) is_about_input: bool,
+}
+
+/// A failure that does not say yet what to do about it: only with [`Unhinted::hint`] it becomes an error that a person may see.
+#[derive(Debug)]
+#[must_use]
+pub struct Unhinted {
+    message: String,
+    exit: Exit,
+}
+
+impl Unhinted {
+    /// Says what to do next.
+    pub fn hint(self, hint: impl fmt::Display) -> CliError {
+        CliError { message: self.message, hint: hint.to_string(), exit: self.exit, is_about_input: false }
+    }
 }
 
 impl CliError {
     /// Something did not work.
-    pub fn failed(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), hint: None, exit: Exit::Failed }
+    pub fn failed(message: impl fmt::Display) -> Unhinted {
+        Unhinted { message: message.to_string(), exit: Exit::Failed }
     }
 
     /// Something was asked for that can't be.
-    pub fn usage(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), hint: None, exit: Exit::Usage }
+    pub fn usage(message: impl fmt::Display) -> Unhinted {
+        Unhinted { message: message.to_string(), exit: Exit::Usage }
     }
 
     /// The person stopped the command.
-    pub fn interrupted(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), hint: None, exit: Exit::Interrupted }
+    pub fn interrupted(message: impl fmt::Display) -> Unhinted {
+        Unhinted { message: message.to_string(), exit: Exit::Interrupted }
     }
 
     /// What was followed did not end well.
-    pub fn ended(code: u8, message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), hint: None, exit: Exit::Ended(code) }
+    pub fn ended(code: u8, message: impl fmt::Display) -> Unhinted {
+        Unhinted { message: message.to_string(), exit: Exit::Ended(code) }
     }
 
-    /// Says what to do next.
+    /// Something of ADE itself is wrong: nobody else can do anything about it.
+    pub fn fault(message: impl fmt::Display) -> Self {
+        Self::failed(message).hint("this is a fault of ADE: `make test` may say more")
+    }
+
+    /// Says what it is about, first.
+    #[must_use]
+    pub fn about(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Says something better to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hint = Some(hint.to_string());
+        self.hint = hint.to_string();
         self
     }
 }
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n  hint: {hint}"),
-            None => Ok(()),
-        }
+        write!(f, "{}\n  hint: {}", self.message, self.hint)
     }
 }
 

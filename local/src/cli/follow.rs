@@ -128,25 +128,28 @@ pub(super) async fn follow_logs(client: &Client, of: Followed, follow: bool, jso
         show(&event);
         last = event.event;
     }
-    match last.map(|event| event.body) {
-        Some(EventBody::RunCompleted { status, exit_code, error_message, summary, .. }) => {
-            verdict("run", &status, exit_code, error_message.or(summary).as_deref())
-        }
-        Some(EventBody::BuildCompleted { status, exit_code, error_message, summary }) => {
-            verdict("build", &status, exit_code, error_message.or(summary).as_deref())
-        }
-        _ => Ok(()),
-    }
+    last.map_or(Ok(()), |last| verdict(of, last.body))
 }
 
-fn verdict(what: &str, status: &str, exit_code: Option<i32>, reason: Option<&str>) -> Result<(), CliError> {
-    if matches!(status, "succeeded" | "active") {
+/// How a command ends that followed something to its last event.
+pub(super) fn verdict(of: Followed, last: EventBody) -> Result<(), CliError> {
+    let (EventBody::RunCompleted { status, exit_code, error_message, summary, .. }
+    | EventBody::BuildCompleted { status, exit_code, error_message, summary }) = last
+    else {
+        return Ok(());
+    };
+    if matches!(status.as_str(), "succeeded" | "active") {
         return Ok(());
     }
+    let (what, id) = match of {
+        Followed::Run(id) => ("run", id.to_string()),
+        Followed::Build(id) => ("build", id.to_string()),
+    };
+    let reason = error_message.or(summary);
     let ended = if status == "canceled" { "was canceled" } else { "failed" };
     let code = exit_code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code > 0).unwrap_or(1);
-    let reason = reason.map_or_else(|| "no reason was recorded".to_owned(), visible);
-    let hint = format!("see all about it with `ade {what}s show`");
+    let reason = reason.map_or_else(|| "no reason was recorded".to_owned(), |reason| visible(&reason));
+    let hint = format!("see all about it with `ade {what}s show {id}`, and what it printed with `ade {what}s logs {id}`");
     Err(CliError::ended(code, format!("the {what} {ended}: {reason}")).hint(hint))
 }
 

@@ -80,9 +80,10 @@ fn announce(stack: &Stack) {
 pub(super) fn reset(args: &ResetArgs) -> Result<(), CliError> {
     let question = format!("Remove every workspace, config, document and run in {}?", args.data_dir.display());
     if !args.yes && !confirmed(&question)? {
-        return Err(CliError::usage("nothing was removed"));
+        return Err(CliError::usage("nothing was removed").hint("answer with yes, or give --yes"));
     }
-    embedded::reset(&args.data_dir).map_err(|error| CliError::failed(error::chain(&error)))?;
+    embedded::reset(&args.data_dir)
+        .map_err(|error| CliError::failed(error::chain(&error)).hint("stop the `ade up` that uses it, or name another with --data-dir"))?;
     println!("{} {} is empty", style("✓").green(), args.data_dir.display());
     Ok(())
 }
@@ -94,17 +95,17 @@ pub(super) fn confirmed(question: &str) -> Result<bool, CliError> {
     }
     print!("{question} [y/N] ");
     let mut answer = String::new();
-    std::io::stdout().flush().and_then(|()| std::io::stdin().read_line(&mut answer)).map_err(CliError::failed)?;
+    std::io::stdout()
+        .flush()
+        .and_then(|()| std::io::stdin().read_line(&mut answer))
+        .map_err(|error| CliError::failed(error).hint("give --yes where nobody can answer"))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 impl From<UpError> for CliError {
     fn from(error: UpError) -> Self {
-        let failed = Self::failed(error::chain(&error));
-        match error.hint() {
-            Some(hint) => failed.hint(hint),
-            None => failed,
-        }
+        let hint = error.hint().unwrap_or_else(|| "what the functions said is in .ade/logs/functions".to_owned());
+        Self::failed(error::chain(&error)).hint(hint)
     }
 }
 
@@ -131,7 +132,11 @@ pub(super) struct Signals {
 impl Signals {
     /// From now on these signals no longer end the process by themselves.
     pub(super) fn listen() -> Result<Self, CliError> {
-        let listen = |kind| signal(kind).map_err(|error| CliError::failed(format!("cannot listen for signals: {error}")));
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                CliError::failed(format!("cannot listen for signals: {error}")).hint("is this machine out of memory or file handles?")
+            })
+        };
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 

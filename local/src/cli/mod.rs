@@ -8,10 +8,12 @@
 mod admin;
 mod builds;
 mod client;
+mod configs;
 mod connection;
 mod demo;
 mod deploy;
 mod display;
+mod documents;
 mod error;
 mod expectation;
 mod follow;
@@ -48,6 +50,8 @@ enum Command {
     Up(local::UpArgs),
     Reset(local::ResetArgs),
     Run(run::RunArgs),
+    Configs(configs::ConfigsArgs),
+    Documents(documents::DocumentsArgs),
     Runs(runs::RunsArgs),
     Builds(builds::BuildsArgs),
     Keys(keys::KeysArgs),
@@ -78,6 +82,8 @@ impl Cli {
             Command::Deploy(args) => deploy::deploy(args).await,
             Command::Destroy(args) => deploy::destroy(args).await,
             Command::Run(args) => run::run(&self.connection, args).await,
+            Command::Configs(args) => configs::run(&self.connection, args).await,
+            Command::Documents(args) => documents::run(&self.connection.resolve()?, args).await,
             Command::Runs(args) => runs::run(&self.connection.resolve()?, args).await,
             Command::Builds(args) => builds::run(&self.connection.resolve()?, args).await,
             Command::Keys(args) => keys::run(&self.connection.resolve()?, args).await,

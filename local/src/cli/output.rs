@@ -78,7 +78,7 @@ pub(super) fn time(item: &Value, pointer: &str) -> String {
 pub(super) fn status(item: &Value) -> String {
     let word = text(item, "/status");
     let word = match word.as_str() {
-        "succeeded" | "active" => style(word).green(),
+        "succeeded" | "active" | "ready" => style(word).green(),
         "failed" => style(word).red(),
         "canceled" => style(word).yellow(),
         "running" | "building" => style(word).cyan(),

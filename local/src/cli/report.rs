@@ -137,7 +137,9 @@ fn print_issues(artifact: &Artifact) {
 }
 
 fn read(path: &Path) -> Result<Artifact, CliError> {
-    let unusable = |error: &dyn std::fmt::Display| CliError::failed(format!("cannot read {}: {error}", path.display()));
+    let unusable = |error: &dyn std::fmt::Display| {
+        CliError::failed(format!("cannot read {}: {error}", path.display())).hint("`ade runs outputs RUN --out DIR` downloads it again")
+    };
     let text = std::fs::read(path).map_err(|error| unusable(&error))?;
     serde_json::from_slice(&text).map_err(|error| unusable(&error))
 }

@@ -1,7 +1,6 @@
 //! `ade run`: from files on this machine to clean workbooks on this machine, in one command.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -9,15 +8,14 @@ use ade_core::id::{DocumentId, RunId, WorkspaceId};
 use ade_core::run::RunStatus;
 use clap::Args;
 use console::style;
-use indicatif::HumanBytes;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncReadExt as _;
 
 use super::CliError;
-use super::client::{ApiError, Client, Config, NewDocument, Output, Run};
+use super::client::{ApiError, Client, Config, Output, Run};
+use super::configs::named;
 use super::connection::ConnectionArgs;
 use super::display::{Display, print_line};
+use super::documents::LocalDocument;
 use super::follow::{Followed, Follower};
 use super::local::Signals;
 use super::report;
@@ -92,7 +90,7 @@ pub(super) async fn clean(
     tokio::select! {
         finished = clean_to_the_end(client, display, files, config, out, &started) => finished,
         () = signals.stop() => Err(match started.get() {
-            None => CliError::interrupted("stopped before the run was started"),
+            None => CliError::interrupted("stopped before the run was started").hint("what was uploaded stays: see `ade documents list`"),
             Some(id) => CliError::interrupted(format!("stopped watching; the run {id} goes on"))
                 .hint(format!("see it with `ade runs logs --follow {id}`")),
         }),
@@ -111,7 +109,13 @@ async fn clean_to_the_end(
     let config = choose_config(client, display, workspace, config).await?;
     let mut documents = Vec::with_capacity(files.len());
     for file in files {
-        documents.push(file.upload(client, display, workspace).await?);
+        let document = file.upload(client, display, workspace, file.sha256().await?).await?;
+        documents.push(
+            document["id"]
+                .as_str()
+                .and_then(|id| id.parse::<DocumentId>().ok())
+                .ok_or_else(|| CliError::failed("the server named no document").hint("does --url name an ADE of this version?"))?,
+        );
     }
     let (id, stream) = client.create_run(config.id, &documents).await?;
     started.get_or_init(|| id);
@@ -189,7 +193,9 @@ impl Finished {
         let id = self.run.id;
         match self.run.status {
             RunStatus::Succeeded => Ok(()),
-            RunStatus::Canceled => Err(CliError::failed(format!("the run was canceled: {reason}"))),
+            RunStatus::Canceled => {
+                Err(CliError::failed(format!("the run was canceled: {reason}")).hint(format!("do it again with `ade runs retry {id}`")))
+            }
             _ => Err(CliError::failed(format!("the run failed: {reason}")).hint(format!("its whole log: `ade runs logs {id}`"))),
         }
     }
@@ -197,117 +203,33 @@ impl Finished {
 
 /// The named config, or the obvious one; made from the template when the workspace has none.
 async fn choose_config(client: &Client, display: &Display, workspace: WorkspaceId, wanted: Option<&str>) -> Result<Config, CliError> {
-    if let Some(id) = wanted.and_then(|text| text.parse().ok()) {
-        return Ok(client.config(workspace, id).await?);
+    if let Some(wanted) = wanted {
+        return named(client, workspace, wanted).await;
     }
     let mut configs = client.configs(workspace).await?;
-    let names = configs.iter().map(|config| config.name.as_str()).collect::<Vec<_>>().join(", ");
-    match wanted {
-        Some(name) => {
-            configs.retain(|config| config.name == name);
-            match configs.len() {
-                1 => Ok(configs.remove(0)),
-                0 => Err(CliError::usage(format!("there is no config {name:?}")).hint(match names.as_str() {
-                    "" => "leave --config out to have one made from the template".to_owned(),
-                    names => format!("there are: {names}"),
-                })),
-                several => {
-                    Err(CliError::usage(format!("{several} configs are called {name:?}")).hint("name one by its id (cfg_…) with --config"))
-                }
-            }
-        }
-        None if configs.is_empty() => {
-            let config = client.create_config(workspace, DEFAULT_CONFIG).await?;
-            display.say(&format!("{} Created the config {:?} from the template", style("✓").green(), config.name));
-            Ok(config)
-        }
-        None => {
-            let obvious = if configs.len() == 1 { Some(0) } else { configs.iter().position(|config| config.name == DEFAULT_CONFIG) };
-            match obvious {
-                Some(index) => Ok(configs.swap_remove(index)),
-                None => Err(CliError::usage("there are several configs and none is called \"default\"")
-                    .hint(format!("choose one with --config: {names}"))),
-            }
-        }
+    if configs.is_empty() {
+        let config = client.create_config(workspace, DEFAULT_CONFIG).await?;
+        display.say(&format!("{} Created the config {:?} from the template", style("✓").green(), config.name));
+        return Ok(config);
     }
+    let obvious = if configs.len() == 1 { Some(0) } else { configs.iter().position(|config| config.name == DEFAULT_CONFIG) };
+    obvious.map(|index| configs.swap_remove(index)).ok_or_else(|| {
+        let names = configs.iter().map(|config| config.name.as_str()).collect::<Vec<_>>().join(", ");
+        CliError::usage("there are several configs and none is called \"default\"").hint(format!("choose one with --config: {names}"))
+    })
 }
 
-/// A file on this machine that will be a document.
-#[derive(Debug)]
-pub(super) struct LocalDocument {
-    path: PathBuf,
-    name: String,
-    byte_size: u64,
-}
-
-impl LocalDocument {
-    /// Looks at a file before anything is sent.
-    pub(super) fn check(path: &Path) -> Result<Self, CliError> {
-        let shown = path.display();
-        let meta = std::fs::metadata(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => CliError::usage(format!("{shown} does not exist")).hint("check the path"),
-            _ => CliError::usage(format!("cannot read {shown}: {error}")),
-        })?;
-        if !meta.is_file() {
-            return Err(CliError::usage(format!("{shown} is not a file")).hint("name the workbooks themselves, e.g. with *.xlsx"));
-        }
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| CliError::usage(format!("{shown} has a name that is not Unicode")).hint("rename it"))?;
-        Ok(Self { path: path.to_owned(), name: name.to_owned(), byte_size: meta.len() })
-    }
-
-    async fn upload(&self, client: &Client, display: &Display, workspace: WorkspaceId) -> Result<DocumentId, CliError> {
-        let sha256 = sha256(&self.path).await?;
-        let new = NewDocument { name: self.name.clone(), content_type: content_type(&self.name), byte_size: self.byte_size, sha256 };
-        let document = client.create_document(workspace, &new).await?;
-        let upload = document.upload.ok_or_else(|| CliError::failed("the server named no place to upload to"))?;
-        let bar = display.upload(&self.name, self.byte_size);
-        let sent = bar.clone();
-        let uploaded = client.upload(&upload, &self.path, self.byte_size, move |bytes| sent.inc(bytes)).await;
-        bar.finish_and_clear();
-        uploaded?;
-        let document = client.complete_document(document.id).await?;
-        display.say(&format!("{} Uploaded {} ({})", style("✓").green(), self.name, HumanBytes(self.byte_size)));
-        Ok(document.id)
-    }
-}
-
-async fn sha256(path: &Path) -> Result<String, CliError> {
-    let unreadable = |error| CliError::failed(format!("cannot read {}: {error}", path.display()));
-    let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match file.read(&mut buffer).await.map_err(unreadable)? {
-            0 => return Ok(hex::encode(hash.finalize())),
-            read => hash.update(&buffer[..read]),
-        }
-    }
-}
-
-/// The media type of a name that ends like one of the kinds ADE reads.
-fn content_type(name: &str) -> &'static str {
-    let known = HashMap::from([
-        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-        ("xlsm", "application/vnd.ms-excel.sheet.macroEnabled.12"),
-        ("xlsb", "application/vnd.ms-excel.sheet.binary.macroEnabled.12"),
-        ("xls", "application/vnd.ms-excel"),
-        ("ods", "application/vnd.oasis.opendocument.spreadsheet"),
-        ("csv", "text/csv"),
-        ("tsv", "text/tab-separated-values"),
-    ]);
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
-    known.get(extension.as_str()).copied().unwrap_or("application/octet-stream")
-}
-
-/// An output's name as a path below the output directory; a server must not choose files elsewhere.
-fn safe_relative(name: &str) -> Result<PathBuf, CliError> {
+/// A name from the server as a path below a directory of ours; a server must not choose files elsewhere.
+pub(super) fn safe_relative(name: &str) -> Result<PathBuf, CliError> {
     let path = Path::new(name);
     let harmless = !name.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
-    if harmless { Ok(path.to_owned()) } else { Err(CliError::failed(format!("the run's output {name:?} is not a safe file name"))) }
+    if harmless {
+        return Ok(path.to_owned());
+    }
+    Err(CliError::failed(format!("the server calls a file {name:?}, which is not a safe name here")).hint("download it in a browser"))
 }
 
-async fn make_parent(path: &Path) -> Result<(), CliError> {
+pub(super) async fn make_parent(path: &Path) -> Result<(), CliError> {
     let parent = path.parent().unwrap_or(path);
     tokio::fs::create_dir_all(parent).await.map_err(|error| {
         CliError::failed(format!("cannot create {}: {error}", parent.display())).hint("choose another directory with --out")
@@ -325,18 +247,5 @@ mod tests {
         for name in ["", "../x", "/etc/passwd", "a/../../x", "./x/.."] {
             assert!(safe_relative(name).is_err(), "{name}");
         }
-    }
-
-    #[test]
-    fn a_missing_file_is_a_usage_error() {
-        let error = LocalDocument::check(Path::new("no/such.xlsx")).unwrap_err();
-        assert_eq!(error.exit, crate::cli::Exit::Usage);
-        assert!(error.to_string().starts_with("no/such.xlsx does not exist"));
-    }
-
-    #[test]
-    fn media_types_follow_the_extension() {
-        assert_eq!(content_type("a.b.XLSX"), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
-        assert_eq!(content_type("README"), "application/octet-stream");
     }
 }

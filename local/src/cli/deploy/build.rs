@@ -57,7 +57,12 @@ impl Build {
     /// The binary of a function.
     pub(super) fn binary(&self, function: &str) -> Result<PathBuf, CliError> {
         let path = if self.bootstraps { self.directory.join(function).join("bootstrap") } else { self.directory.join(function) };
-        if path.is_file() { Ok(path) } else { Err(CliError::failed(format!("the function {function} is not at {}", path.display()))) }
+        if path.is_file() {
+            Ok(path)
+        } else {
+            Err(CliError::failed(format!("the function {function} is not at {}", path.display()))
+                .hint("build every function, or name their directory with --binaries"))
+        }
     }
 }
 
@@ -69,6 +74,8 @@ fn has_cargo_lambda() -> bool {
 /// Runs a command that shows its own progress.
 pub(super) fn run(command: &mut Command) -> Result<(), CliError> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let status = command.status().map_err(|error| CliError::failed(format!("cannot run {name}: {error}")))?;
-    if status.success() { Ok(()) } else { Err(CliError::failed(format!("{name} failed ({status})"))) }
+    let status = command
+        .status()
+        .map_err(|error| CliError::failed(format!("cannot run {name}: {error}")).hint("install it, and have it in PATH"))?;
+    if status.success() { Ok(()) } else { Err(CliError::failed(format!("{name} failed ({status})")).hint("what it printed says why")) }
 }

@@ -27,7 +27,9 @@ impl Cloud {
         let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.map_err(|error| {
             failed("AWS does not say which account this is", error).hint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         })?;
-        let account = identity.account.ok_or_else(|| CliError::failed("AWS does not say which account this is"))?;
+        let account = identity
+            .account
+            .ok_or_else(|| CliError::failed("AWS does not say which account this is").hint("sign in with other credentials"))?;
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(endpoint.is_some()).build();
         Ok(Self {
             account,
@@ -82,4 +84,5 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     CliError::failed(format!("{what}: {}", crate::cli::error::chain(&error)))
+        .hint("check what these AWS credentials may do; docs/deployment.md says what they need")
 }

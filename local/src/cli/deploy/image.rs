@@ -12,6 +12,9 @@ use crate::cli::CliError;
 /// Where the image says what its base environment is.
 const BASE_JSON: &str = "/opt/ade/base/base.json";
 
+/// What to do when the registry lets nobody in.
+const MAY_PUSH: &str = "check that these AWS credentials may push to ECR, and that the tool's own sign-in works";
+
 /// Builds the image, pushes it to the account's registry, and returns the parameters that name it.
 pub(super) fn make(cloud: &Cloud, root: &Path, build: &Build, stack: &str, architecture: &str) -> Result<Vec<(String, String)>, CliError> {
     #[derive(Deserialize)]
@@ -28,8 +31,8 @@ pub(super) fn make(cloud: &Cloud, root: &Path, build: &Build, stack: &str, archi
     let mut image = Command::new(root.join("local/dev/image"));
     run(image.arg(build.directory()).args([&tag, "--platform", platform]).env("BUILDER", tool).current_dir(root))?;
     let base = output(Command::new(tool).args(["run", "--rm", "--platform", platform, "--entrypoint", "cat", &tag, BASE_JSON]))?;
-    let base: Base =
-        serde_json::from_str(&base).map_err(|error| CliError::failed(format!("{BASE_JSON} in the image is not readable: {error}")))?;
+    let base: Base = serde_json::from_str(&base)
+        .map_err(|error| CliError::failed(format!("{BASE_JSON} in the image is not readable: {error}")).hint("build the image again"))?;
 
     println!("Pushing the image to {registry}");
     let aws = |arguments: &[&str]| {
@@ -63,17 +66,20 @@ fn works(tool: &str) -> bool {
 /// What a command prints.
 fn output(command: &mut Command) -> Result<String, CliError> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.stderr(Stdio::inherit()).output().map_err(|error| CliError::failed(format!("cannot run {name}: {error}")))?;
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| CliError::failed(format!("cannot run {name}: {error}")).hint("install it, and have it in PATH"))?;
     if !output.status.success() {
-        return Err(CliError::failed(format!("{name} failed ({})", output.status)));
+        return Err(CliError::failed(format!("{name} failed ({})", output.status)).hint("what it printed says why"));
     }
-    String::from_utf8(output.stdout).map_err(|_| CliError::failed(format!("{name} printed what is not text")))
+    String::from_utf8(output.stdout).map_err(|_| CliError::fault(format!("{name} printed what is not text")))
 }
 
 /// Signs in at the registry; the password goes through a pipe and not through the list of processes.
 fn log_in(tool: &str, registry: &str, password: &str) -> Result<(), CliError> {
     use std::io::Write as _;
-    let cannot = |error: std::io::Error| CliError::failed(format!("cannot sign in at {registry}: {error}"));
+    let cannot = |error: std::io::Error| CliError::failed(format!("cannot sign in at {registry}: {error}")).hint(MAY_PUSH);
     let mut login = Command::new(tool)
         .args(["login", "--username", "AWS", "--password-stdin", registry])
         .stdin(Stdio::piped())
@@ -84,5 +90,5 @@ fn log_in(tool: &str, registry: &str, password: &str) -> Result<(), CliError> {
         input.write_all(password.trim().as_bytes()).map_err(cannot)?;
     }
     let status = login.wait().map_err(cannot)?;
-    if status.success() { Ok(()) } else { Err(CliError::failed(format!("cannot sign in at {registry}"))) }
+    if status.success() { Ok(()) } else { Err(CliError::failed(format!("cannot sign in at {registry}")).hint(MAY_PUSH)) }
 }

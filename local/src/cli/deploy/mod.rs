@@ -119,7 +119,7 @@ struct Declared(serde_json::Value);
 
 impl Declared {
     fn read() -> Result<Self, CliError> {
-        let mut template = ade_infra::template().map_err(CliError::failed)?;
+        let mut template = ade_infra::template().map_err(CliError::fault)?;
         Ok(Self(template["Parameters"].take()))
     }
 
@@ -141,11 +141,12 @@ pub(super) async fn destroy(args: DestroyArgs) -> Result<(), CliError> {
     let cloud = Cloud::connect(args.target.aws_endpoint_url.as_ref()).await?;
     let stack = cloud.stack(&args.target.stack);
     if stack.describe().await?.is_none() {
-        return Err(CliError::usage(format!("there is no stack {} in {}", args.target.stack, cloud.region)));
+        return Err(CliError::usage(format!("there is no stack {} in {}", args.target.stack, cloud.region))
+            .hint("name another with --stack, or another region with AWS_REGION"));
     }
     let question = format!("Delete the stack {} in account {}, {}? Its data is kept.", args.target.stack, cloud.account, cloud.region);
     if !args.yes && !super::local::confirmed(&question)? {
-        return Err(CliError::usage("nothing was deleted"));
+        return Err(CliError::usage("nothing was deleted").hint("answer with yes, or give --yes"));
     }
     stack.delete().await?;
     println!("{} The stack {} is gone. Its tables, its bucket and its key are kept;", style("✓").green(), args.target.stack);
@@ -158,7 +159,8 @@ pub(super) async fn destroy(args: DestroyArgs) -> Result<(), CliError> {
 }
 
 async fn report(stack: &stack::Stack<'_>, target: &Target) -> Result<(), CliError> {
-    let deployed = stack.describe().await?.ok_or_else(|| CliError::failed("the stack is gone"))?;
+    let deployed =
+        stack.describe().await?.ok_or_else(|| CliError::failed("the stack is gone").hint("somebody else deleted it: deploy again"))?;
     let endpoint = target.aws_endpoint_url.as_ref();
     let url = match (endpoint, deployed.outputs.get("ApiId")) {
         // How emulators of API Gateway are reached without names of their own.
@@ -200,7 +202,8 @@ fn emulator_parameters(root: &Path, cloud: &Cloud) -> Result<Vec<(String, String
 
 /// ADE's repository: the current directory or one above it.
 fn repository() -> Result<PathBuf, CliError> {
-    let here = std::env::current_dir().map_err(|error| CliError::failed(format!("cannot tell the current directory: {error}")))?;
+    let here = std::env::current_dir()
+        .map_err(|error| CliError::failed(format!("cannot tell the current directory: {error}")).hint("change to one that exists"))?;
     let root = here.ancestors().find(|directory| directory.join("infra/stack.yaml").is_file());
     root.map(Path::to_owned).ok_or_else(|| CliError::usage("this is not ADE's repository").hint("run `ade deploy` in a clone of it"))
 }

@@ -57,8 +57,8 @@ impl<'a> Package<'a> {
 
     /// Uploads the functions and the template; the template's URL.
     pub(super) async fn template(&self, build: &Build, parameters: &BTreeMap<String, String>) -> Result<String, CliError> {
-        let mut template = ade_infra::template().map_err(CliError::failed)?;
-        let resources = template["Resources"].as_object_mut().ok_or_else(|| CliError::failed("the template has no resources"))?;
+        let mut template = ade_infra::template().map_err(CliError::fault)?;
+        let resources = template["Resources"].as_object_mut().ok_or_else(|| CliError::fault("the template has no resources"))?;
         let functions: Vec<&mut Value> =
             resources.values_mut().filter_map(|resource| resource.pointer_mut("/Properties/CodeUri")).collect();
         println!("Uploading {} functions to {}", functions.len(), self.bucket);
@@ -73,14 +73,14 @@ impl<'a> Package<'a> {
             .buffer_unordered(workers)
             .try_collect::<()>()
             .await?;
-        let mut api = ade_infra::api().map_err(CliError::failed)?;
+        let mut api = ade_infra::api().map_err(CliError::fault)?;
         // API Gateway serves a copy of the definition, made anew when its text changes; what parameters change in it is not its text.
         let value =
             |name: &str| parameters.get(name).cloned().or_else(|| Some(template["Parameters"][name]["Default"].as_str()?.to_owned()));
         let relevant = ["ResponseStreaming", "CorsOrigin"].map(|name| (name, value(name)));
-        api["info"]["description"] = serde_json::to_string(&relevant).map_err(CliError::failed)?.into();
+        api["info"]["description"] = serde_json::to_string(&relevant).map_err(CliError::fault)?.into();
         template["Resources"]["Api"]["Properties"]["DefinitionBody"] = api;
-        let text = serde_json::to_vec(&template).map_err(CliError::failed)?;
+        let text = serde_json::to_vec(&template).map_err(CliError::fault)?;
         let key = format!("{}.json", digest(&text));
         self.upload(&key, text).await?;
         Ok(self.cloud.object_url(&self.bucket, &key))
@@ -88,11 +88,13 @@ impl<'a> Package<'a> {
 
     /// Uploads a function as a zip that the digest of its binary names, so one that is there is not packed again.
     async fn upload_function(&self, path: PathBuf) -> Result<String, CliError> {
-        let unreadable = |error: &dyn std::fmt::Display| CliError::failed(format!("cannot pack {}: {error}", path.display()));
+        let unreadable = |error: &dyn std::fmt::Display| {
+            CliError::failed(format!("cannot pack {}: {error}", path.display())).hint("check that it is there and may be read by you")
+        };
         let binary = tokio::fs::read(&path).await.map_err(|error| unreadable(&error))?;
         let key = format!("{}.zip", digest(&binary));
         if !self.is_there(&key).await {
-            let packed = tokio::task::spawn_blocking(move || zipped(&binary)).await.map_err(CliError::failed)?;
+            let packed = tokio::task::spawn_blocking(move || zipped(&binary)).await.map_err(CliError::fault)?;
             self.upload(&key, packed.map_err(|error| unreadable(&error))?).await?;
         }
         Ok(key)

@@ -148,7 +148,12 @@ impl Changes<'_> {
                     self.discard().await?;
                     // The words of the only reason that is not a failure.
                     let nothing = reason.contains("didn't contain changes") || reason.contains("No updates are to be performed");
-                    return if nothing { Ok(None) } else { Err(CliError::failed(format!("CloudFormation refuses the change: {reason}"))) };
+                    return if nothing {
+                        Ok(None)
+                    } else {
+                        Err(CliError::failed(format!("CloudFormation refuses the change: {reason}"))
+                            .hint("correct what it names; docs/deployment.md describes the parameters"))
+                    };
                 }
                 _ => self.stack.pause().await,
             }
@@ -208,7 +213,7 @@ impl<'a> Watch<'a> {
         let seen = stack.events().await?.into_iter().filter_map(|event| event.event_id).collect();
         let bar = if total > 0 { ProgressBar::new(total as u64) } else { ProgressBar::new_spinner() };
         let template = if total > 0 { "{bar:30} {pos}/{len} {elapsed} {msg}" } else { "{spinner} {pos} {elapsed} {msg}" };
-        bar.set_style(ProgressStyle::with_template(template).map_err(CliError::failed)?);
+        bar.set_style(ProgressStyle::with_template(template).map_err(CliError::fault)?);
         Ok(Self { stack, seen, bar })
     }
 
@@ -242,7 +247,8 @@ impl<'a> Watch<'a> {
                     let status = status.unwrap_or("gone");
                     // The first failure causes the others.
                     let reason = reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();
-                    return Err(CliError::failed(format!("the stack {} is {status}{reason}", self.stack.name)));
+                    return Err(CliError::failed(format!("the stack {} is {status}{reason}", self.stack.name))
+                        .hint("the stack's events in the AWS console say more; docs/deployment.md says how to go back"));
                 }
             }
         }

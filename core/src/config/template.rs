@@ -1,7 +1,9 @@
 //! The template that new configs start from: the engine's own, embedded when this crate is built.
 
-use ade_core::config::{ConfigPath, InvalidPath};
 use bytes::Bytes;
+
+use super::files::InvalidPath;
+use super::snapshot::FileSet;
 
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/template.rs"));
 
@@ -14,7 +16,7 @@ pub struct TemplateError {
 }
 
 /// The files of the template.
-pub fn template() -> Result<Vec<(ConfigPath, Bytes)>, TemplateError> {
+pub fn template() -> Result<FileSet, TemplateError> {
     FILES
         .iter()
         .map(|&(path, content)| match path.parse() {

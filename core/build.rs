@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-const TEMPLATE: &str = "executor/engine/python/ade_engine/template";
+const TEMPLATE: &str = "../functions/executor/engine/python/ade_engine/template";
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join(TEMPLATE);
