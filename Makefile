@@ -59,8 +59,9 @@ openapi: ## Write docs/openapi.json from the handlers, and what is made from it:
 	@local/dev/test template
 	@local/dev/console types
 
-docs: ## Write docs/settings.md from the declarations
+docs: ## Write docs/settings.md, docs/permissions.md and docs/events.md from what they are about
 	@UPDATE=1 cargo test --locked --workspace --lib settings
+	@UPDATE=1 cargo test --locked --workspace --test it stack::pages::page_of
 
 soak: build base ## Kill, starve and interrupt ADE for many minutes
 	@local/dev/step "Soaking" env ADE_TEST_RUNS=200 ADE_TEST_FAULT_SECONDS=60 ADE_TEST_CASES=500 \

@@ -29,6 +29,16 @@ impl Contract {
         Self { document, validators: Mutex::default() }
     }
 
+    /// A schema that has a name.
+    pub(super) fn schema(&self, name: &str) -> &Value {
+        &self.document["components"]["schemas"][name]
+    }
+
+    /// The groups of operations, in their order.
+    pub(super) fn tags(&self) -> Vec<&str> {
+        self.document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect()
+    }
+
     pub(super) fn operations(&self) -> Vec<Operation> {
         let mut operations = Vec::new();
         for (path, methods) in self.document["paths"].as_object().unwrap() {
@@ -97,6 +107,11 @@ impl Contract {
 }
 
 impl Operation {
+    /// The group it is in.
+    pub(super) fn tag(&self) -> &str {
+        self.description["tags"][0].as_str().unwrap()
+    }
+
     fn serves(&self, path: &str) -> bool {
         let greedy = self.description["x-ade-greedy"] == true;
         let (mut template, mut path) = (self.path.split('/'), path.split('/'));

@@ -13,7 +13,7 @@ use super::server::{Stack, id, run_of};
 const ROLES: [&str; 4] = ["viewer", "operator", "editor", "admin"];
 
 /// The least role that may use an operation. A new operation has to be entered here.
-fn least_role(operation: &str) -> &'static str {
+pub(super) fn least_role(operation: &str) -> &'static str {
     match operation {
         "health" | "get-openapi" | "get-docs" => "anybody",
         "get-meta" | "get-safe-mode" => "anybody who signed in",
