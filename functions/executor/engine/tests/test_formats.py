@@ -69,6 +69,30 @@ def test_hooks_see_workbooks_that_openpyxl_can_not_open(process, classic, tmp_pa
     assert outcome.event("engine.config.seen")["data"] == {"cell": 5, "state": "visible"}
 
 
+def test_hooks_see_workbooks_whose_styles_openpyxl_refuses(process, classic, workbook, tmp_path):
+    """A font family above 14, as some programs write it: Excel opens such files, openpyxl does not."""
+    hook = """
+        def register(r):
+            r.register_hook(f, hook="on_sheet_start", priority=0)
+        def f(*, source_sheet, source_workbook, logger, **_):
+            cells = [[cell.value for cell in row] for row in source_sheet.iter_rows()]
+            logger.event("config.seen", data={"cells": cells, "sheets": source_workbook.sheetnames})
+    """
+    source = workbook([["Name", "Amount"], ["Ann", 5]])
+    target = tmp_path / "odd.xlsx"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b'<family val="2"', b'<family val="34"'))
+    with pytest.raises(ValueError, match="could not read stylesheet"):
+        openpyxl.load_workbook(target)
+    outcome = process(target, classic({"hooks/look.py": hook}))
+    assert outcome.code == 0, outcome.stderr
+    seen = {"cells": [["Name", "Amount"], ["Ann", 5]], "sheets": ["Sheet1"]}
+    assert outcome.event("engine.config.seen")["data"] == seen
+    (warning,) = [event for event in outcome.events if event["level"] == "warning"]
+    assert (warning["event"], warning["data"]) == ("engine.log", {"reason": "Max value is 14"})
+
+
 def test_an_xls_with_values_in_opposite_corners_is_refused(process, template, tmp_path):
     book = xlwt.Workbook()
     for number in range(4):

@@ -29,7 +29,7 @@ def process(run: RunContext, request: RunRequest, records: list[SheetRecord]) ->
     sheets = source.select(request.input_sheets, request.active_sheet_only)
     count = len(source.sheets)
     run.logger.event("workbook.started", f"{count} sheets", data={"sheet_count": count})
-    book = SourceBook(source)
+    book = SourceBook(source, run.logger)
     output = OutputBook(run, run.output_file, dry_run=request.dry_run)
     try:
         hooks.notify(run, HookName.ON_WORKBOOK_START, {**run.common(), "source_workbook": book.proxy})

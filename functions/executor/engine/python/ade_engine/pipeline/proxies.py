@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from openpyxl import Workbook
 
     from ade_engine._native import Sheet
+    from ade_engine.infrastructure.observability.logger import RunLogger
     from ade_engine.pipeline.source import SheetRef, Source
 
 
@@ -77,8 +78,9 @@ class Lazy:
 class SourceBook:
     """The input workbook as hooks see it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, logger: RunLogger) -> None:
         self._source = source
+        self._logger = logger
         self._real: Workbook | None = None
         names = [name for name, _ in source.sheets]
         self.proxy = Lazy(self._workbook, {"sheetnames": lambda: list(names)})
@@ -105,10 +107,19 @@ class SourceBook:
     def _open(self) -> Workbook:
         import openpyxl
 
-        return openpyxl.load_workbook(self._source.path, read_only=True, data_only=True)
+        try:
+            return openpyxl.load_workbook(self._source.path, read_only=True, data_only=True)
+        except Exception as error:
+            # It refuses files that Excel opens, for their styles above all, and by whatever exception comes up.
+            reason = str(error.__cause__ or error)
+            self._logger.warning(
+                f"openpyxl can't open '{self._source.path.name}'; hooks see its values without styles",
+                data={"reason": reason},
+            )
+            return self._rebuild()
 
     def _rebuild(self) -> Workbook:
-        """A workbook in memory for formats that openpyxl can't open."""
+        """A workbook in memory, for what openpyxl can't open."""
         import openpyxl
 
         book = openpyxl.Workbook()
