@@ -191,6 +191,16 @@ def test_batch(cli, workbook, template, tmp_path):
     assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_normalized.xlsx", "b_normalized.xlsx"]
     assert (tmp_path / "logs" / "b_artifact.json").is_file()
+    for number, (options, found) in enumerate(
+        [
+            (("--include", "sub/*"), ["b"]),
+            (("--include", "*.xlsx", "--exclude", "sub/*"), ["a", "skip"]),
+            (("--include", "a.*", "--include", "b.*", "--exclude", "a.xlsx"), ["b"]),
+        ]
+    ):
+        out = tmp_path / f"chosen{number}"
+        assert cli(*base, "--output-dir", out, *options).returncode == 0
+        assert sorted(path.name for path in out.iterdir()) == [f"{stem}_normalized.xlsx" for stem in found]
     (inputs / "broken.xlsx").write_bytes(b"")
     assert cli(*base, "--output-dir", tmp_path / "out2", "--include", "broken*").returncode == 1
     assert cli(*base, "--output-dir", tmp_path / "out3", "--include", "nothing*").returncode == 2

@@ -83,6 +83,35 @@ def test_what_debug_tells(classic, process, workbook):
     assert (hook["sheet_name"], hook["table_index"], hook["table_region"]) == ("Sheet1", 0, "A1:B3")
 
 
+INFO_EVENTS: dict[str, set[str]] = {
+    "run.started": {"schema_version", "input_file", "config_package"},
+    "run.planned": {"schema_version", "output_file", "output_dir", "logs_file", "logs_dir"},
+    "config.loaded": {"config_package", "entrypoint", "plugin_modules", "fields", "settings"},
+    "workbook.started": {"schema_version", "sheet_count"},
+    "sheet.started": {"schema_version", "sheet_name", "sheet_index"},
+    "table.written": {"schema_version", "sheet_name", "table_index", "output_range"},
+    "run.completed": {
+        *("schema_version", "scope", "execution", "evaluation", "counts", "validation", "fields", "outputs"),
+        "workbooks",
+    },
+}
+
+
+def test_what_every_run_tells(classic, process, workbook):
+    path, project = workbook(ROWS), classic()
+    outcome = process(path, project)
+    told = {event["event"].removeprefix("engine."): event for event in outcome.events}
+    assert {name: set(event["data"]) for name, event in told.items()} == INFO_EVENTS
+    assert {event["level"] for event in told.values()} == {"info"}
+    assert told["run.started"]["data"]["input_file"] == str(path)
+    assert told["run.started"]["data"]["config_package"] == str(project)
+    planned = told["run.planned"]["data"]
+    assert planned["output_file"] == str(outcome.out / "in_normalized.xlsx")
+    assert planned["logs_file"] == str(outcome.out / "in_engine_events.ndjson")
+    assert planned["output_dir"] == planned["logs_dir"] == str(outcome.out)
+    assert told["run.completed"]["data"]["outputs"]["normalized"]["path"] == planned["output_file"]
+
+
 def test_debug_changes_nothing(template, process, workbook):
     path = workbook([["Title"], ["First Name", "Email"], ["Ann", "a@b.c"], ["Total"], [], ["Name"], ["Bob Ray"]])
     quick, slow = (process(path, template, *options).artifact for options in ((), ("--debug",)))

@@ -137,6 +137,7 @@ def test_sheets(process, template, workbook, tmp_path):
     book.save(path)
     assert process(path, template).workbook().sheetnames == ["One", "Two"]
     assert process(path, template, "-s", " Two ").workbook().sheetnames == ["Two"]
+    assert process(path, template, "-s", "Two", "-s", "One", "-s", "Two").workbook().sheetnames == ["One", "Two"]
     assert process(path, template, "--active-sheet-only").workbook().sheetnames == ["Two"]
     for missing in ("Hidden", "Nope"):
         outcome = process(path, template, "-s", missing)
