@@ -91,6 +91,9 @@ CASES: dict[str, Case] = {
     "odd file names survive": Case(
         b"Name,Amount\nAnn,1\n", **both([["name", "Amount"], ["Ann", "1"]]), name="in [a]*\u202e'.csv"
     ),
+    "file names that are no text survive": Case(
+        b"Name,Amount\nAnn,1\n", **both([["name", "Amount"], ["Ann", "1"]]), name="in\udcff.csv"
+    ),
     "ragged rows are findings": Case(
         b"Name,Amount\nAnn,1\nBob\n",
         **both([["name", "Amount"], ["Ann", "1"], ["Bob", None]]),

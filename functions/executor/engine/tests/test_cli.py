@@ -49,6 +49,29 @@ def test_output_must_be_xlsx(cli, workbook, template, tmp_path):
     assert ".xlsx" in done.stderr
 
 
+def test_logs_that_can_not_be_written_are_told_before_anything_is_done(cli, workbook, template, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = cli("process", "file", "-i", workbook(PEOPLE), "--config-package", template, "--logs-dir", tmp_path / "file")
+    assert done.returncode == 2
+    assert "The log can't be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["native", "openpyxl"])
+def test_outputs_that_can_not_be_written_are_failures_with_a_record(process, workbook, template, tmp_path, touch):
+    if touch:
+        hook = "def register(r):\n    r.register_hook(f, hook='on_workbook_before_save', priority=0)\n"
+        hook += "def f(*, output_workbook, **_):\n    output_workbook.active\n"
+        (template / "src" / "ade_config" / "hooks" / "touch.py").write_text(hook)
+    (tmp_path / "out" / "in_normalized.xlsx").mkdir(parents=True)
+    outcome = process(workbook(PEOPLE), template)
+    assert outcome.code == 1
+    failure = outcome.artifact["run"]["error"]
+    assert (failure["code"], failure["stage"]) == ("pipeline_error", "write")
+    assert failure["message"].startswith("'in.xlsx': The output can't be written: ")
+    assert [path.name for path in outcome.out.iterdir() if path.name.startswith(".")] == []
+
+
 def test_output_goes_next_to_the_input_and_parents_are_made(cli, workbook, template, tmp_path):
     source = workbook(PEOPLE)
     assert cli("process", "file", "-i", source, "--config-package", template).returncode == 0

@@ -107,6 +107,23 @@ def test_packages_of_one_name_do_not_mix(process, workbook, tmp_path):
     assert sys.path == before
 
 
+@pytest.mark.parametrize(
+    ("pyproject", "name", "version"),
+    [
+        (b"[project]\nname = 'rules'\nversion = '1.2'\n", "rules", "1.2"),
+        (b"[project]\nname = 'rules'\nversion = 3\n", "rules", "3"),
+        (b"project = 3\n", "ade_config", None),
+        (b"not toml", "ade_config", None),
+        (b"\xff", "ade_config", None),
+    ],
+)
+def test_what_a_project_is_called(process, workbook, classic, pyproject, name, version):
+    project = classic()
+    (project / "pyproject.toml").write_bytes(pyproject)
+    config = process(workbook(ROWS), project).artifact["config"]
+    assert (config["name"], config["version"]) == (name, version)
+
+
 ORDER = """
     def register(registry):
         for name, priority in (("b", 0), ("a", 0), ("first", 9), ("last", -9)):

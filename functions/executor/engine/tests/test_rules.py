@@ -78,6 +78,16 @@ def test_diagnostics_columns(classic, process, workbook):
     ]
 
 
+def test_issues_are_all_counted_and_listed_up_to_a_limit(classic, process, tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("Name,Amount\n" + "Ann,-1\n" * 10_005)
+    negative = "return pl.when(pl.col('Amount').cast(pl.Int64) < 0).then(pl.lit('negative'))"
+    outcome = process(path, classic(rule("column_validator", negative)))
+    (table,) = outcome.artifact["tables"]
+    assert (len(table["validation_issues"]), table["validation_issue_count"]) == (10_000, 10_005)
+    assert outcome.completed["validation"]["issues_total"] == 10_005
+
+
 SORTING = """
     def register(registry):
         registry.register_hook(turn, hook="on_table_transformed", priority=0)

@@ -179,6 +179,15 @@ def test_values_that_are_refused(name: str, value: Any, says: str) -> None:
         Settings(**{name: value})
 
 
+@pytest.mark.parametrize("name", ["settings.toml", ".env"])
+def test_files_that_are_no_text_are_refused(cli, classic, workbook, tmp_path, name):
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / name).write_bytes(b"\xff\xfe")
+    done = cli("process", "file", "-i", workbook(ROWS), "--config-package", classic(), cwd=here)
+    assert (done.returncode, f"{name} can't be read" in done.stderr) == (2, True)
+
+
 def test_settings_of_a_config_that_are_refused(cli, classic, workbook):
     """The command line says so before it starts; a library's run ends with its record."""
     from ade_engine import Engine, RunRequest

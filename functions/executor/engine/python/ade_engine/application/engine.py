@@ -91,7 +91,10 @@ class Engine:
         if logger is None:
             from ade_engine.infrastructure.observability.logger import RunLog
 
-            log = RunLog(log_format=settings.log_format, level=settings.log_level, file=plan.logs_file)
+            try:
+                log = RunLog(log_format=settings.log_format, level=settings.log_level, file=plan.logs_file)
+            except OSError as error:
+                raise InputError(f"The log can't be written: {error}") from error
             logger = log.logger
         try:
             return _Run(request, plan, settings, settings_error, root, logger, started_at).execute()

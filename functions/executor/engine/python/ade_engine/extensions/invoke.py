@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,7 +13,10 @@ from polars.exceptions import PanicException
 from ade_engine.extensions.registry import Registration
 from ade_engine.models.errors import PipelineError
 
-_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_FOREIGN_FOLDERS = tuple(
+    os.path.dirname(os.path.dirname(os.path.abspath(file))) + os.sep for file in (__file__, json.__file__)
+)
+"""Where neither the engine's own code nor the standard library's is a config's."""
 
 
 FAILURES: tuple[type[BaseException], ...] = (Exception, SystemExit, PanicException)
@@ -67,12 +71,12 @@ class Bound:
 
 
 def innermost_line(error: BaseException) -> str | None:
-    """``file:line`` of the last traceback entry that is neither ours nor a library's."""
+    """``file:line`` of the last traceback entry that is neither ours nor a library's: a line of the config."""
     found = None
     trace = error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        if not name.startswith((_OWN_FOLDER, "<")) and "site-packages" not in name:
+        if not name.startswith((*_FOREIGN_FOLDERS, "<")) and "site-packages" not in name:
             found = f"{name}:{trace.tb_lineno}"
         trace = trace.tb_next
     return found

@@ -58,10 +58,12 @@ class ConfigPackage:
             import tomllib
 
             try:
-                project = tomllib.loads(pyproject.read_text("utf-8")).get("project", {})
+                project = tomllib.loads(pyproject.read_text("utf-8")).get("project")
             except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-                project = {}
-            return str(project.get("name", self.name)), project.get("version")
+                project = None
+            project = project if isinstance(project, dict) else {}
+            version = project.get("version")
+            return str(project.get("name", self.name)), None if version is None else str(version)
         return self.name, None
 
 

@@ -116,10 +116,19 @@ def _layers(config_root: Path | None) -> list[Mapping[str, Any]]:
     return layers
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> str:
+    """A file's text; nothing when there is none."""
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name} can't be read: {error}") from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    text = _read(path)
+    if not text:
         return {}
     import tomllib
 
@@ -130,12 +139,8 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _dotenv(path: Path) -> dict[str, str]:
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
     found = {}
-    for line in lines:
+    for line in _read(path).splitlines():
         name, separator, value = line.strip().removeprefix("export ").partition("=")
         if separator and not name.startswith("#"):
             found[name.strip()] = value.strip().strip("'\"")

@@ -166,7 +166,9 @@ def write(path: Path, artifact: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        draft.write_text(json.dumps(artifact, ensure_ascii=False, indent=2, default=str) + "\n", "utf-8")
+        # Names of files need not be text; what is not becomes "?".
+        text = json.dumps(artifact, ensure_ascii=False, indent=2, default=str)
+        draft.write_text(f"{text}\n", "utf-8", errors="replace")
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)

@@ -237,6 +237,8 @@ class OutputBook:
             self._save()
         except WorkbookError as error:
             raise _unwritable(error) from error
+        except OSError as error:
+            raise PipelineError(f"The output can't be written: {error}", stage="write") from error
         truncated = self._writer.truncated_texts if self._writer else 0
         if truncated:
             self._run.find(

@@ -149,7 +149,7 @@ class JsonFormatter(logging.Formatter):
                 "message": str(error),
                 "stack_trace": "".join(traceback.format_exception(error)),
             }
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _encodable(json.dumps(line, ensure_ascii=False, default=str))
 
 
 class TextFormatter(logging.Formatter):
@@ -164,7 +164,12 @@ class TextFormatter(logging.Formatter):
             line = f"{line} ({' '.join(pairs)})"
         if record.exc_info:
             line = f"{line}\n{self.formatException(record.exc_info)}"
-        return line
+        return _encodable(line)
+
+
+def _encodable(line: str) -> str:
+    """The line without what UTF-8 can't say, as it comes from names of files that are not text."""
+    return line.encode("utf-8", "replace").decode()
 
 
 def _short(value: Any) -> str:
