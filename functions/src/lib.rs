@@ -16,6 +16,7 @@ pub mod keys;
 mod live;
 pub mod members;
 pub mod openapi;
+pub mod previews;
 pub mod reaper;
 pub mod runs;
 pub mod system;

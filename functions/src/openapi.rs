@@ -70,6 +70,8 @@ pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
         documents::get_document,
         documents::delete_document,
         documents::download_document,
+        documents::list_document_sheets,
+        documents::preview_document,
         runs::create_run,
         runs::create_runs,
         runs::list_runs,
@@ -84,6 +86,7 @@ pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
         runs::list_run_issues,
         runs::list_run_outputs,
         runs::download_run_output,
+        runs::preview_run_output,
     ),
     components(schemas(ProblemDocument)),
     tags(

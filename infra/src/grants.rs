@@ -195,6 +195,7 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ("list-config-files", &[get(&CONFIGS), ListBucket]),
     ("list-config-versions", &[get(&CONFIGS), Index(&CONFIGS, "versions")]),
     ("list-configs", &[get(&WORKSPACES), Index(&CONFIGS, "by_workspace"), Index(&RUNS, "by_config")]),
+    ("list-document-sheets", &[get(&DOCUMENTS), read("documents"), ListBucket]),
     ("list-documents", &[get(&WORKSPACES), Index(&DOCUMENTS, "by_workspace"), Index(&RUNS, "by_document"), get(&RUNS)]),
     ("list-members", &[get(&WORKSPACES), query(&WORKSPACES)]),
     ("list-run-issues", &[get(&RUNS), read("runs"), ListBucket]),
@@ -214,6 +215,8 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ("list-workspaces", &[get(&WORKSPACES), Index(&WORKSPACES, "by_kind")]),
     ("move-config-file", &[get(&CONFIGS), read("configs"), write("configs"), erase("configs"), ListBucket]),
     ("not-found", &[]),
+    ("preview-document", &[get(&DOCUMENTS), read("documents"), ListBucket]),
+    ("preview-run-output", &[get(&RUNS), read("runs"), ListBucket]),
     // S3 asks for reading too, where a write says what it replaces; what a deleted config must not keep is erased again.
     ("put-config-file", &[get(&CONFIGS), read("configs"), write("configs"), erase("configs"), ListBucket]),
     ("put-member", &[get(&WORKSPACES), put(&WORKSPACES)]),

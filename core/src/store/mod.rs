@@ -3,12 +3,14 @@
 pub mod error;
 pub mod objects;
 pub mod page;
+pub mod pieces;
 pub mod table;
 pub mod update;
 
 pub use error::StoreError;
 pub use objects::{Expected, ObjectInfo, Objects};
 pub use page::{Cursor, Page, PageRequest};
+pub use pieces::{Fault, Pieces};
 pub use table::{Index, TABLES, Table, Tables};
 pub use update::Update;
 

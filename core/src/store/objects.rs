@@ -1,5 +1,6 @@
 //! The one bucket: documents, configs, builds, and everything a run leaves behind.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -174,6 +175,14 @@ impl Objects {
             Err(SdkError::ServiceError(service)) if matches!(service.err(), GetObjectError::NoSuchKey(_)) => Ok(None),
             Err(error) => Err(StoreError::from_sdk("GetObject", error)),
         }
+    }
+
+    /// Reads a part of an object with this entity tag; [`StoreError::Condition`] when it is another one by now.
+    pub async fn read_range(&self, key: &str, etag: &str, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let bytes = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+        let request = self.client.get_object().bucket(&self.bucket).key(key).if_match(etag).range(bytes);
+        let output = request.send().await.map_err(|error| unexpected("GetObject", error))?;
+        collect(output.body).await
     }
 
     /// Reads a whole object into memory. `None` when there is none.

@@ -104,12 +104,7 @@ fn decode(bytes: &[u8], options: DelimitedOptions) -> Result<(Cow<'_, str>, Enco
     if !options.detect {
         return utf8(bytes).map(|text| (text, Encoding::Utf8));
     }
-    let utf16 = match bytes {
-        [0xFF, 0xFE, ..] => Some(Encoding::Utf16Le),
-        [0xFE, 0xFF, ..] => Some(Encoding::Utf16Be),
-        _ => looks_like_utf16(bytes),
-    };
-    Ok(match utf16 {
+    Ok(match utf16(bytes) {
         Some(encoding) => {
             let decoder = if encoding == Encoding::Utf16Le { encoding_rs::UTF_16LE } else { encoding_rs::UTF_16BE };
             (decoder.decode_with_bom_removal(bytes).0, encoding)
@@ -119,6 +114,28 @@ fn decode(bytes: &[u8], options: DelimitedOptions) -> Result<(Cow<'_, str>, Enco
             Err(_) => (encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0, Encoding::Windows1252),
         },
     })
+}
+
+/// The encoding of a text by its beginning; when that is `cut`, it may end in the middle of a character.
+pub(crate) fn detect_encoding(beginning: &[u8], cut: bool) -> Encoding {
+    let is_utf8 = || match std::str::from_utf8(beginning) {
+        Ok(_) => true,
+        Err(error) => cut && error.error_len().is_none(),
+    };
+    let marked = beginning.starts_with(&[0xEF, 0xBB, 0xBF]);
+    match utf16(beginning).filter(|_| !marked) {
+        Some(encoding) => encoding,
+        None if marked || is_utf8() => Encoding::Utf8,
+        None => Encoding::Windows1252,
+    }
+}
+
+fn utf16(bytes: &[u8]) -> Option<Encoding> {
+    match bytes {
+        [0xFF, 0xFE, ..] => Some(Encoding::Utf16Le),
+        [0xFE, 0xFF, ..] => Some(Encoding::Utf16Be),
+        _ => looks_like_utf16(bytes),
+    }
 }
 
 fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, OpenError> {
@@ -142,7 +159,7 @@ pub(crate) fn looks_like_utf16(bytes: &[u8]) -> Option<Encoding> {
 
 /// The delimiter that splits most of the sample's records into the same number of fields, more than one.
 /// Ties go to the order comma, semicolon, tab, bar.
-fn detect_delimiter(text: &str) -> u8 {
+pub(crate) fn detect_delimiter(text: &str) -> u8 {
     let mut end = text.len().min(SAMPLE_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -200,7 +217,7 @@ impl Shapes {
 }
 
 /// Splits text into records.
-struct Records<'a> {
+pub(crate) struct Records<'a> {
     text: &'a str,
     at: usize,
     delimiter: u8,
@@ -208,12 +225,17 @@ struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    fn new(text: &'a str, delimiter: u8) -> Self {
+    pub(crate) fn new(text: &'a str, delimiter: u8) -> Self {
         Self { text, at: 0, delimiter, unterminated_quote: false }
     }
 
+    /// Where the next record starts.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
     /// Puts the next record's fields into `fields`; false at the end of the text.
-    fn next_into(&mut self, fields: &mut Vec<Cow<'a, str>>) -> bool {
+    pub(crate) fn next_into(&mut self, fields: &mut Vec<Cow<'a, str>>) -> bool {
         fields.clear();
         if self.at >= self.text.len() {
             return false;

@@ -98,6 +98,20 @@ impl Grid {
         Self { cells, row_ends, text: Arc::clone(&self.text), text_ends: self.text_ends.clone(), width, ..Self::default() }
     }
 
+    /// Some rows of the grid as a grid of their own, with at most so many columns.
+    #[must_use]
+    pub fn part(&self, rows: Range<usize>, columns: usize) -> Self {
+        let (mut cells, mut row_ends, mut width) = (Vec::new(), Vec::new(), 0);
+        for row in rows.start..rows.end.min(self.height()) {
+            let row = self.row(row);
+            let row = &row[..row.len().min(columns)];
+            cells.extend_from_slice(row);
+            width = width.max(row.len());
+            row_ends.push(cells.len());
+        }
+        Self { cells, row_ends, text: Arc::clone(&self.text), text_ends: self.text_ends.clone(), width, ..Self::default() }
+    }
+
     /// All rows, in order.
     pub fn rows(&self) -> Rows<'_> {
         Rows { grid: self, next: 0 }

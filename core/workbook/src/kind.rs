@@ -89,7 +89,7 @@ pub(crate) fn detect(source: &mut (impl Read + Seek), file_name: &str) -> Result
 }
 
 /// The extension of a file name: lower case, without its dot.
-fn extension(file_name: &str) -> Option<String> {
+pub(crate) fn extension(file_name: &str) -> Option<String> {
     let name = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name);
     let (_, extension) = name.rsplit_once('.')?;
     (!extension.is_empty()).then(|| extension.to_lowercase())

@@ -5,7 +5,8 @@
 //! [`Limits`] and no parser panic may leave the crate ([`guard`]). What comes out is a [`Grid`]: compact rows of
 //! [`Cell`]s typed the way openpyxl types them, because that is what rules written for spreadsheets in Python expect.
 //!
-//! Two questions are asked of this crate: "does this file open?" ([`probe`]) and "what is in it?" ([`Workbook`]).
+//! Three questions are asked of this crate: "does this file open?" ([`probe`]), "what is in it?" ([`Workbook`]) and "what do its
+//! first rows look like?" ([`Preview`]), which is answered without reading the rest.
 
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,8 @@ mod grid;
 mod guard;
 mod kind;
 mod limits;
+mod preview;
+mod shown;
 mod workbook;
 
 pub use cell::Cell;
@@ -27,4 +30,5 @@ pub use error::OpenError;
 pub use grid::{Grid, GridBuilder, Rows};
 pub use kind::Kind;
 pub use limits::{Limits, ScanCaps};
+pub use preview::{Preview, PreviewLimits, SheetPage, Window};
 pub use workbook::{Probe, Sheet, Visibility, Workbook, probe};

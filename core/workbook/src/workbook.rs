@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Bytes to read from: a file, a buffer.
-trait Source: Read + Seek + Send {}
+pub(crate) trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
 type Input = BufReader<Box<dyn Source>>;
 

@@ -2,10 +2,10 @@ use ade_core::access::Permission;
 use ade_core::document::DocumentStatus;
 use ade_core::id::DocumentId;
 
-use super::find;
+use super::{find, not_ready};
 use crate::downloads::{Download, download};
 use crate::edge::problem::ProblemDocument;
-use crate::edge::{Answer, Call, Problem};
+use crate::edge::{Answer, Call};
 
 /// Download a document
 #[utoipa::path(
@@ -28,7 +28,7 @@ use crate::edge::{Answer, Call, Problem};
 pub async fn download_document(call: Call) -> Answer {
     let document = find(&call, Permission::DocumentsRead).await?;
     if document.status != DocumentStatus::Ready {
-        return Err(Problem::conflict("document_not_ready", "The document has not been uploaded and completed yet."));
+        return Err(not_ready());
     }
     download(&call, &document.object_key(), &document.name, document.byte_size).await
 }

@@ -6,10 +6,13 @@ mod delete;
 mod download;
 mod get;
 mod list;
+mod preview;
+mod sheets;
 
 use ade_core::access::{Permission, Submitter};
 use ade_core::document::{self, DocumentStatus};
 use ade_core::id::{DocumentId, WorkspaceId};
+use ade_core::store::ObjectInfo;
 use ade_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +27,8 @@ pub use delete::*;
 pub use download::*;
 pub use get::*;
 pub use list::*;
+pub use preview::*;
+pub use sheets::*;
 
 object_name!(DocumentObject, "ade.document");
 
@@ -85,6 +90,20 @@ async fn find(call: &Call, permission: Permission) -> Result<document::Document,
     let id: DocumentId = call.request.id_in_path("document_id")?;
     call.note("document_id", id);
     call.allow(permission, call.ade().documents.get(id).await?)
+}
+
+/// The document that the path names and its object, if the caller may read it and it is there.
+async fn ready(call: &Call) -> Result<(document::Document, ObjectInfo), Problem> {
+    let document = find(call, Permission::DocumentsRead).await?;
+    if document.status != DocumentStatus::Ready {
+        return Err(not_ready());
+    }
+    let object = call.ade().objects.head(&document.object_key()).await?.ok_or_else(not_ready)?;
+    Ok((document, object))
+}
+
+fn not_ready() -> Problem {
+    Problem::conflict("document_not_ready", "The document has not been uploaded and completed yet.")
 }
 
 /// A record with what belongs to it.

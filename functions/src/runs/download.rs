@@ -45,7 +45,7 @@ pub async fn download_run_output(call: Call) -> Answer {
 }
 
 /// Whether a path stays below where it starts, whoever resolves it.
-fn is_plain(path: &str) -> bool {
+pub(super) fn is_plain(path: &str) -> bool {
     let part = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.chars().any(|c| c.is_control() || c == '\\');
     path.len() <= PATH_LIMIT && path.split('/').all(part)
 }

@@ -15,6 +15,7 @@ mod list;
 mod logfile;
 mod logs;
 mod outputs;
+mod preview;
 mod retry;
 mod summary;
 
@@ -41,6 +42,7 @@ pub use list::*;
 pub use logfile::*;
 pub use logs::*;
 pub use outputs::*;
+pub use preview::*;
 pub use retry::*;
 pub use summary::*;
 

@@ -31,7 +31,7 @@ pub enum OutputKind {
 }
 
 impl OutputKind {
-    fn of(name: &str) -> Self {
+    pub(super) fn of(name: &str) -> Self {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
         match extension.as_str() {
             "xlsx" | "xlsm" | "xlsb" | "xls" | "ods" => Self::Workbook,

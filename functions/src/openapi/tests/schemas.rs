@@ -100,6 +100,8 @@ answers! {
     run_logs: "RunLogs";
     run_output: "RunOutput";
     run_issue: "RunIssue";
+    sheet_list: "List_Sheet";
+    sheet_preview: "SheetPreview";
     run_summary: "RunSummary";
     download: "Download";
     member: "Member";

@@ -28,6 +28,7 @@ use crate::edge::problem::{FieldError, ProblemDocument};
 use crate::events::LogEntry;
 use crate::keys::{ApiKey, ApiKeyObject, CreateApiKey, CreatedApiKey};
 use crate::members::{Member, MemberObject, PutMember};
+use crate::previews::{CellKind, PreviewCell, PreviewRow, Sheet, SheetObject, SheetPreview, SheetPreviewObject, SheetVisibility};
 use crate::runs::{
     CreateRun, CreateRuns, FieldSummary, FindingSummary, LastRun, MappedColumn, OutputKind, RetryRun, Run, RunIssue, RunIssueObject,
     RunLinks, RunLogs, RunLogsObject, RunObject, RunOutput, RunOutputObject, RunSummary, RunSummaryObject, TableSummary, UnmappedColumn,
@@ -563,6 +564,37 @@ pub(super) fn run_output() -> impl Strategy<Value = RunOutput> {
         byte_size: byte_size.into(),
         sha256,
     })
+}
+
+fn sheet() -> impl Strategy<Value = Sheet> {
+    let visibility = select(&[SheetVisibility::Visible, SheetVisibility::Hidden, SheetVisibility::VeryHidden][..]);
+    (text(), any::<bool>(), visibility).prop_map(|(name, active, visibility)| Sheet { object: SheetObject::Name, name, active, visibility })
+}
+
+pub(super) fn sheet_list() -> impl Strategy<Value = List<Sheet>> {
+    vec(sheet(), 0..4).prop_map(|sheets| List::new(sheets, None))
+}
+
+pub(super) fn sheet_preview() -> impl Strategy<Value = SheetPreview> {
+    const KINDS: [CellKind; 6] = [CellKind::Text, CellKind::Number, CellKind::Boolean, CellKind::Date, CellKind::Time, CellKind::Duration];
+    let cell = of((select(&KINDS[..]), text()).prop_map(|(kind, text)| PreviewCell { kind, text }));
+    let row = (any::<u32>(), vec(cell, 0..4)).prop_map(|(number, cells)| PreviewRow { number: number.into(), cells });
+    let number = || of(any::<u32>().prop_map(u64::from));
+    ((text(), sheet(), any::<u32>(), vec(row, 0..4)), (number(), number(), number()), (of(text()), of(text()))).prop_map(
+        |((name, sheet, offset, rows), (next_offset, row_count, column_count), (encoding, delimiter))| SheetPreview {
+            object: SheetPreviewObject::Name,
+            name,
+            sheet,
+            offset: offset.into(),
+            rows,
+            has_more: next_offset.is_some(),
+            next_offset,
+            row_count,
+            column_count,
+            encoding,
+            delimiter,
+        },
+    )
 }
 
 pub(super) fn download() -> impl Strategy<Value = Download> {

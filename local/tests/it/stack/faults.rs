@@ -55,13 +55,16 @@ const FAULTS: [Fault; 8] =
     [Fault::Throttled, Fault::Failed, Fault::Reset, Fault::ResetAfter, Fault::FailedAfter, Fault::Twice, Fault::Slow, Fault::TimedOut];
 
 /// Stands before storage and lets calls fail while it is told to.
-struct Proxy {
+pub(super) struct Proxy {
     dynamodb: String,
     s3: String,
     backend: hyper_util::client::legacy::Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>,
     failing: AtomicBool,
     calls: AtomicU64,
     faults: AtomicU64,
+    /// How often objects were read, and how many bytes.
+    reads: AtomicU64,
+    read_bytes: AtomicU64,
 }
 
 /// The connection is closed without an answer.
@@ -70,7 +73,7 @@ struct Proxy {
 struct Reset;
 
 impl Proxy {
-    async fn start(embedded: &Embedded) -> (Arc<Self>, String) {
+    pub(super) async fn start(embedded: &Embedded) -> (Arc<Self>, String) {
         let backend = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
         let proxy = Arc::new(Self {
             dynamodb: embedded.dynamodb_url.clone(),
@@ -79,6 +82,8 @@ impl Proxy {
             failing: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
+            read_bytes: AtomicU64::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -96,6 +101,11 @@ impl Proxy {
             }
         });
         (proxy, url)
+    }
+
+    /// How many reads of objects there were since the last time, and how many bytes they brought.
+    pub(super) fn reads(&self) -> (u64, u64) {
+        (self.reads.swap(0, Ordering::Relaxed), self.read_bytes.swap(0, Ordering::Relaxed))
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Reset> {
@@ -138,6 +148,7 @@ impl Proxy {
     }
 
     async fn forward(&self, head: &http::request::Parts, body: Bytes, dynamodb: bool) -> Result<Response<Full<Bytes>>, Reset> {
+        let is_read = head.method == http::Method::GET;
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let mut request =
             Request::builder().method(&head.method).uri(format!("{}{path}", if dynamodb { &self.dynamodb } else { &self.s3 }));
@@ -146,6 +157,10 @@ impl Proxy {
         let answer = self.backend.request(request.body(Full::new(body)).unwrap()).await.map_err(|_| Reset)?;
         let (head, body) = answer.into_parts();
         let body = body.collect().await.map_err(|_| Reset)?.to_bytes();
+        if !dynamodb && is_read {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            self.read_bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+        }
         Ok(Response::from_parts(head, Full::new(body)))
     }
 }

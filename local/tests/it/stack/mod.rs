@@ -26,6 +26,7 @@ mod main_path;
 mod noise;
 mod oidc;
 mod pages;
+mod previews;
 mod recovery;
 mod refusals;
 mod results;

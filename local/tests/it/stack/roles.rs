@@ -32,6 +32,8 @@ pub(super) fn least_role(operation: &str) -> &'static str {
         | "follow-build-events"
         | "get-document"
         | "list-documents"
+        | "list-document-sheets"
+        | "preview-document"
         | "download-document"
         | "list-runs"
         | "get-run"
@@ -42,6 +44,7 @@ pub(super) fn least_role(operation: &str) -> &'static str {
         | "list-run-issues"
         | "get-run-artifact"
         | "list-run-outputs"
+        | "preview-run-output"
         | "download-run-output" => "viewer",
         "create-document" | "complete-document" | "delete-document" | "create-run" | "create-runs" | "retry-run" | "cancel-run" => {
             "operator"

@@ -185,6 +185,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/documents/{document_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview a document
+         * @description Some rows of a sheet: what kind each value is, and the value as text. Of a large document only what is needed is read, so the first
+         *     rows come at once; rows further on take longer. A page may have fewer rows than were asked for when they are long: go on at `next_offset`.
+         */
+        get: operations["preview-document"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/documents/{document_id}/sheets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the sheets of a document
+         * @description Its worksheets in order, hidden ones too. A text table has one, named after the file.
+         */
+        get: operations["list-document-sheets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -415,6 +456,26 @@ export interface paths {
         };
         /** Download an output of a run */
         get: operations["download-run-output"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{run_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview an output of a run
+         * @description Some rows of a sheet of a workbook or text table that the run produced, as `preview-document` shows them of a document.
+         */
+        get: operations["preview-run-output"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1077,6 +1138,11 @@ export interface components {
          * @enum {string}
          */
         BuildStep: "create_venv" | "upgrade_pip" | "install_engine" | "install_config" | "verify_imports" | "collect_metadata" | "publish";
+        /**
+         * @description What a value is.
+         * @enum {string}
+         */
+        CellKind: "text" | "number" | "boolean" | "date" | "time" | "duration";
         /** @description A part of ADE. */
         Component: {
             /**
@@ -2219,6 +2285,29 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description A page of a list, newest first. */
+        List_Sheet: {
+            /** @description Always `list`. */
+            object: components["schemas"]["ListObject"];
+            /** @description The items. */
+            data: {
+                /** @description Always `ade.sheet`. */
+                object: components["schemas"]["SheetObject"];
+                /**
+                 * @description Its name; of a text table, the file's without its extension.
+                 * @example Contacts
+                 */
+                name: string;
+                /** @description Whether it is in front when the workbook is opened. */
+                active: boolean;
+                /** @description Whether it can be seen. */
+                visibility: components["schemas"]["SheetVisibility"];
+            }[];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Give it as `cursor` to get the next page. */
+            next_cursor: string | null;
+        };
+        /** @description A page of a list, newest first. */
         List_Workspace: {
             /** @description Always `list`. */
             object: components["schemas"]["ListObject"];
@@ -2408,6 +2497,27 @@ export interface components {
              * @example 2.0.0
              */
             version: string;
+        };
+        /** @description A value. */
+        PreviewCell: {
+            /** @description What it is. */
+            kind: components["schemas"]["CellKind"];
+            /**
+             * @description It as text, without the workbook's formatting; dates as in ISO 8601. At most 500 characters, the last of which is then `…`.
+             * @example ada@example.com
+             */
+            text: string;
+        };
+        /** @description A row. */
+        PreviewRow: {
+            /**
+             * Format: int64
+             * @description Its number in the sheet, from 1.
+             * @example 1
+             */
+            number: number;
+            /** @description Its values from the first column to its last value; null where there is none. */
+            cells: (components["schemas"]["PreviewCell"] | null)[];
         };
         /**
          * @description The kind of a principal.
@@ -2859,6 +2969,79 @@ export interface components {
         };
         /** @enum {string} */
         SafeModeObject: "ade.safe_mode";
+        /** @description A worksheet. */
+        Sheet: {
+            /** @description Always `ade.sheet`. */
+            object: components["schemas"]["SheetObject"];
+            /**
+             * @description Its name; of a text table, the file's without its extension.
+             * @example Contacts
+             */
+            name: string;
+            /** @description Whether it is in front when the workbook is opened. */
+            active: boolean;
+            /** @description Whether it can be seen. */
+            visibility: components["schemas"]["SheetVisibility"];
+        };
+        /** @enum {string} */
+        SheetObject: "ade.sheet";
+        /** @description Some rows of a sheet. */
+        SheetPreview: {
+            /** @description Always `ade.sheet.preview`. */
+            object: components["schemas"]["SheetPreviewObject"];
+            /**
+             * @description The file's name.
+             * @example contacts.xlsx
+             */
+            name: string;
+            /** @description The sheet. */
+            sheet: components["schemas"]["Sheet"];
+            /**
+             * Format: int64
+             * @description How many rows were passed over.
+             * @example 0
+             */
+            offset: number;
+            /** @description The rows, in order, up to the last one with a value. */
+            rows: components["schemas"]["PreviewRow"][];
+            /** @description Whether there are values below. */
+            has_more: boolean;
+            /**
+             * Format: int64
+             * @description The `offset` of the next page; null when there is none.
+             * @example 50
+             */
+            next_offset: number | null;
+            /**
+             * Format: int64
+             * @description How many rows the sheet has, when that is known; what the file itself says of it may be wrong.
+             * @example 2001
+             */
+            row_count: number | null;
+            /**
+             * Format: int64
+             * @description How many columns it has, when that is known. At most 500 are shown.
+             * @example 6
+             */
+            column_count: number | null;
+            /**
+             * @description The encoding of a text table.
+             * @example UTF-8
+             */
+            encoding: string | null;
+            /**
+             * @description What stands between the values of a text table.
+             * @example ,
+             */
+            delimiter: string | null;
+        };
+        /** @enum {string} */
+        SheetPreviewObject: "ade.sheet.preview";
+        /**
+         * @description Whether a sheet can be seen in a spreadsheet program.
+         * @enum {string}
+         */
+        SheetVisibility: "visible" | "hidden" | "very_hidden";
         /**
          * @description Where a step of a build is.
          * @enum {string}
@@ -3943,6 +4126,203 @@ export interface operations {
             };
         };
     };
+    "preview-document": {
+        parameters: {
+            query?: {
+                /** @description The name of the sheet; else the one that is in front. */
+                sheet?: string;
+                /** @description How many rows to pass over. */
+                offset?: number;
+                /** @description Most rows. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The document. */
+                document_id: components["schemas"]["DocumentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SheetPreview"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has not been uploaded and completed yet (`document_not_ready`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be read (`document_unreadable`), or not without reading more than a preview may (`preview_too_large`: `.xls`, `.xlsb` and `.ods` of more than 16 MiB, rows too far down); or a parameter can't be accepted. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-document-sheets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The document. */
+                document_id: components["schemas"]["DocumentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All sheets. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Sheet"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has not been uploaded and completed yet (`document_not_ready`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be read (`document_unreadable`), or not without reading all of it, for which it is too large (`preview_too_large`: `.xls`, `.xlsb` and `.ods` of more than 16 MiB). */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -4926,6 +5306,113 @@ export interface operations {
             };
             /** @description The run is not over yet (`output_not_ready`). */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "preview-run-output": {
+        parameters: {
+            query?: {
+                /**
+                 * @description The output's name; else the first workbook, or the first text table when there is none.
+                 * @example contacts_normalized.xlsx
+                 */
+                path?: string;
+                /** @description The name of the sheet; else the one that is in front. */
+                sheet?: string;
+                /** @description How many rows to pass over. */
+                offset?: number;
+                /** @description Most rows. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The run. */
+                run_id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SheetPreview"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The run is not over yet (`output_not_ready`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The output is no workbook or text table (`document_kind_unsupported`), can't be read (`document_unreadable`), or not without reading more than a preview may (`preview_too_large`); or a parameter can't be accepted. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
