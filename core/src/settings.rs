@@ -237,6 +237,11 @@ settings! {
     "ADE_OIDC_AUDIENCE" oidc_audience: Option<String> = "";
     /// Where the issuer's public keys are; `<issuer>/.well-known/jwks.json` when not set.
     "ADE_OIDC_JWKS_URL" oidc_jwks_url: Option<String> = "";
+    /// Client that the web console signs people in as, at the issuer: a public one, for authorization codes with PKCE. Without it the
+    /// console takes API keys only.
+    "ADE_OIDC_CLIENT_ID" oidc_client_id: Option<String> = "";
+    /// What the console asks the issuer for.
+    "ADE_OIDC_SCOPE" oidc_scope: String = "openid profile email";
     /// Subjects (`sub` of their tokens) of the people who administer the system, separated by commas.
     "ADE_OIDC_ADMINS" oidc_admins: Subjects = "";
     /// Digest of the base environment that builds are made on. Known to functions so that they can tell whether a build can be reused.

@@ -20,9 +20,11 @@ const BYTES: usize = 4 << 20;
 pub struct FollowQuery {
     /// Only events after this one: the id of the last event that the client has read. `Last-Event-ID` means the same.
     #[param(minimum = 0)]
+    #[serde(deserialize_with = "crate::edge::body::not_empty")]
     pub after_id: Option<u64>,
     /// Whether to wait for more events when all there are have been sent, until the last one.
     #[param(default = true)]
+    #[serde(deserialize_with = "crate::edge::body::not_empty")]
     pub follow: Option<bool>,
 }
 
@@ -33,9 +35,11 @@ pub struct FollowQuery {
 pub struct LogsQuery {
     /// Only lines after the event with this id: `next_after_id` of the page before.
     #[param(minimum = 0)]
+    #[serde(deserialize_with = "crate::edge::body::not_empty")]
     pub after_id: Option<u64>,
     /// Most lines of the page.
     #[param(minimum = 1, maximum = 1000, default = 1000)]
+    #[serde(deserialize_with = "crate::edge::body::not_empty")]
     pub limit: Option<u32>,
     /// Only lines of this output stream.
     #[param(inline)]

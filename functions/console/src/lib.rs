@@ -12,6 +12,7 @@
 mod assets;
 mod page;
 mod policy;
+mod provider;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,23 +21,25 @@ use ade_functions::edge::{Answer, App, Problem, Request, serve_open};
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::assets::Asset;
+use crate::provider::Providers;
 
 /// Runs the function until Lambda ends the process.
 pub fn run() -> ExitCode {
-    serve_open(console)
+    let providers = Arc::new(Providers::default());
+    serve_open(move |app, request| console(app, request, Arc::clone(&providers)))
 }
 
-async fn console(app: Arc<App>, request: Request) -> Answer {
+async fn console(app: Arc<App>, request: Request, providers: Arc<Providers>) -> Answer {
     let (base, path) = page::split(&request.path, request.parameter("proxy")).ok_or_else(Problem::no_route)?;
     match Asset::find(path) {
         Some(asset) => asset.answer(request.header("if-none-match"), request.accepts_encoding("gzip")),
         None if page::names_a_file(path) => Err(Problem::no_route()),
-        None => document(&app, &base).await,
+        None => document(&app, &base, &providers).await,
     }
 }
 
 /// The page itself, or what to do when the binary has none.
-async fn document(app: &App, base: &str) -> Answer {
+async fn document(app: &App, base: &str, providers: &Providers) -> Answer {
     let Some(template) = Asset::find("index.html") else {
         let mut response = Response::new(page::MISSING.into());
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -45,8 +48,14 @@ async fn document(app: &App, base: &str) -> Answer {
     };
     let nonce = uuid::Uuid::new_v4().simple().to_string();
     let template = std::str::from_utf8(template.content).map_err(Problem::internal)?;
-    let policy = policy::content_security(&nonce, policy::storage_origin(app).await?.as_deref());
-    let mut response = Response::new(page::fill(template, base, &nonce).into());
+    let provider = providers.current(&app.ade.settings).await;
+    let others: Vec<_> = [policy::storage_origin(app).await?, provider.as_ref().map(|provider| provider.token_origin.clone())]
+        .into_iter()
+        .flatten()
+        .collect();
+    let policy = policy::content_security(&nonce, &others);
+    let provider = provider.map(|provider| serde_json::to_string(&provider)).transpose().map_err(Problem::internal)?;
+    let mut response = Response::new(page::fill(template, base, &nonce, &provider.unwrap_or_default()).into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::try_from(policy).map_err(Problem::internal)?);

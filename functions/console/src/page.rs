@@ -20,9 +20,14 @@ pub(crate) fn names_a_file(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.contains('.'))
 }
 
-/// Writes the mount and the nonce of this answer into the page.
-pub(crate) fn fill(template: &str, base: &str, nonce: &str) -> String {
-    template.replacen("<base href=\"/\"", &format!("<base href=\"{base}\""), 1).replace("__NONCE__", nonce)
+/// Writes the mount and the nonce of this answer into the page, and the identity provider as JSON; nothing when there is none.
+pub(crate) fn fill(template: &str, base: &str, nonce: &str, provider: &str) -> String {
+    let provider = provider.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    template.replacen("<base href=\"/\"", &format!("<base href=\"{base}\""), 1).replace("__NONCE__", nonce).replacen(
+        "__PROVIDER__",
+        &provider,
+        1,
+    )
 }
 
 #[cfg(test)]
@@ -59,7 +64,9 @@ mod tests {
 
     #[test]
     fn the_page_is_filled() {
-        let page = fill("<base href=\"/\" /><meta nonce=\"__NONCE__\"><link nonce=\"__NONCE__\">", "/prod/", "n1");
-        assert_eq!(page, "<base href=\"/prod/\" /><meta nonce=\"n1\"><link nonce=\"n1\">");
+        let template = "<base href=\"/\" /><meta nonce=\"__NONCE__\"><meta content=\"__PROVIDER__\"><link nonce=\"__NONCE__\">";
+        let page = fill(template, "/prod/", "n1", "{\"name\":\"<a&b>\"}");
+        let provider = "<meta content=\"{&quot;name&quot;:&quot;&lt;a&amp;b>&quot;}\">";
+        assert_eq!(page, format!("<base href=\"/prod/\" /><meta nonce=\"n1\">{provider}<link nonce=\"n1\">"));
     }
 }

@@ -1,17 +1,17 @@
 //! What the page may do ([Content Security Policy](https://www.w3.org/TR/CSP3/)): run its own scripts, and talk to the API and
-//! to the storage that uploads and downloads go to. Nothing else, whatever a document or a log line holds.
+//! to the storage that uploads and downloads go to, and to the identity provider if there is one. Nothing else, whatever a document or a log line holds.
 
 use std::time::Duration;
 
 use ade_functions::edge::{App, Problem};
 use url::Url;
 
-/// The policy. Style elements that scripts make, as the editor does, carry the nonce of the answer.
-pub(crate) fn content_security(nonce: &str, storage: Option<&str>) -> String {
-    let storage = storage.map(|origin| format!(" {origin}")).unwrap_or_default();
+/// The policy of a page that reaches its own origin and `others`. Style elements that scripts make, as the editor does, carry the nonce of the answer.
+pub(crate) fn content_security(nonce: &str, others: &[String]) -> String {
+    let others: String = others.iter().flat_map(|origin| [" ", origin]).collect();
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; \
-         connect-src 'self'{storage}; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
+         connect-src 'self'{others}; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
     )
 }
 
@@ -32,11 +32,11 @@ mod tests {
 
     #[test]
     fn the_page_reaches_its_own_origin_and_storage_only() {
-        let policy = content_security("n1", Some("https://bucket.s3.eu-north-1.amazonaws.com"));
+        let policy = content_security("n1", &["https://bucket.s3.eu-north-1.amazonaws.com".to_owned()]);
         assert!(policy.contains("connect-src 'self' https://bucket.s3.eu-north-1.amazonaws.com;"), "{policy}");
         assert!(policy.contains("style-src 'self' 'nonce-n1';") && policy.contains("script-src 'self';"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
-        assert!(content_security("n", None).contains("connect-src 'self'; "));
+        assert!(content_security("n", &[]).contains("connect-src 'self'; "));
     }
 
     #[test]

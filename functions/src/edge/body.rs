@@ -63,6 +63,11 @@ pub(super) fn query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     serde_path_to_error::deserialize(reader).map_err(|error| field_error(error.path().to_string(), error.inner()))
 }
 
+/// Reads a number or flag of a query string. Its name with nothing behind it is a mistake, not its absence.
+pub(crate) fn not_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
+}
+
 fn is_json(content_type: &[u8]) -> bool {
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
@@ -163,7 +168,14 @@ mod tests {
     #[test]
     fn queries_are_read_strictly() {
         let field = |text| document(query::<ListRunsQuery>(text).unwrap_err()).errors.remove(0);
-        for (text, path) in [("limit=-1", "limit"), ("limit=many", "limit"), ("surprise=1", "surprise"), ("config_id=x", "config_id")] {
+        for (text, path) in [
+            ("limit=-1", "limit"),
+            ("limit=many", "limit"),
+            ("surprise=1", "surprise"),
+            ("config_id=x", "config_id"),
+            ("limit=", "limit"),
+            ("created_after=", "created_after"),
+        ] {
             assert_eq!(field(text).path, path, "{text}");
         }
         assert_eq!(field("status=queued&status=lost").code, "invalid_value");

@@ -16,6 +16,7 @@
 pub mod body;
 pub mod call;
 pub mod cors;
+mod fetch;
 pub mod idempotency;
 mod jwt;
 pub mod object;
@@ -30,6 +31,7 @@ pub mod stream;
 pub mod validate;
 
 pub use call::{App, Call, Owned};
+pub use fetch::fetch;
 pub use idempotency::Kept;
 pub use page::{List, PageQuery};
 pub use precondition::{not_modified, with_etag};

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Problem;
+use super::fetch::fetch;
 use super::jwt::{Key, KeySet, Token};
 
 /// How far our clock and the provider's may be apart, in seconds.
@@ -180,20 +181,8 @@ impl Oidc {
     }
 
     async fn fetch(&self) -> Result<KeySet, String> {
-        let fetched = async {
-            // Asked once an hour: no connection is kept for it.
-            let http = reqwest::Client::builder().build().map_err(chain)?;
-            let mut answer = http.get(&self.jwks_url).send().await.and_then(reqwest::Response::error_for_status).map_err(chain)?;
-            let mut body = Vec::new();
-            while let Some(chunk) = answer.chunk().await.map_err(chain)? {
-                body.extend_from_slice(&chunk);
-                if body.len() > KEYS_LIMIT {
-                    return Err("too long".to_owned());
-                }
-            }
-            KeySet::parse(&body).map_err(|error| error.to_string())
-        };
-        tokio::time::timeout(PATIENCE, fetched).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+        let body = fetch(&self.jwks_url, KEYS_LIMIT, PATIENCE).await?;
+        KeySet::parse(&body).map_err(|error| error.to_string())
     }
 }
 
@@ -201,15 +190,4 @@ impl Known {
     fn find(&self, id: Option<&str>) -> Option<Key> {
         self.keys.as_ref()?.find(id).cloned()
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn chain(error: reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -33,6 +33,7 @@ pub struct ListRunIssuesQuery {
     pub sheet: Option<String>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 200, default = 50)]
+    #[serde(deserialize_with = "crate::edge::body::not_empty")]
     pub limit: Option<u32>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,

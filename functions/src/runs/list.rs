@@ -26,11 +26,14 @@ pub struct ListRunsQuery {
     #[param(example = "key_01JZX3Q4T5V6W7X8Y9ZABCDEFG")]
     pub submitted_by: Option<String>,
     /// Created at or after this moment, in Unix seconds.
+    #[serde(deserialize_with = "crate::edge::body::not_empty")]
     pub created_after: Option<i64>,
     /// Created before this moment, in Unix seconds.
+    #[serde(deserialize_with = "crate::edge::body::not_empty")]
     pub created_before: Option<i64>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 200, default = 50)]
+    #[serde(deserialize_with = "crate::edge::body::not_empty")]
     pub limit: Option<u32>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,

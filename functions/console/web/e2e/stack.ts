@@ -34,9 +34,9 @@ export class Stack {
     this.#environment = environment;
   }
 
-  static async start({ testEngine = false } = {}): Promise<Stack> {
+  static async start({ testEngine = false, environment = {} as Record<string, string> } = {}): Promise<Stack> {
     const data = await mkdtemp(join(tmpdir(), "ade-console-"));
-    const stack = new Stack(await freePort(), data, testEngine ? { ADE_ENGINE_SPEC: TEST_ENGINE } : {});
+    const stack = new Stack(await freePort(), data, { ...environment, ...(testEngine ? { ADE_ENGINE_SPEC: TEST_ENGINE } : {}) });
     await stack.restart();
     return stack;
   }

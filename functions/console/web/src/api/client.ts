@@ -1,5 +1,6 @@
 /** The typed client of the API, generated from its description. It adds the key, and turns refusals into `Problem`s. */
 import createClient, { type Middleware } from "openapi-fetch";
+import { currentKey } from "@/session/provider";
 import { getSession, signOut } from "@/session/session";
 import { Problem } from "./problem";
 import type { PlannedPaths } from "./planned";
@@ -17,9 +18,9 @@ export const mount = new URL(".", document.baseURI);
 export const apiBase = new URL("api/v1", mount).href;
 
 const signedIn: Middleware = {
-  onRequest({ request }) {
-    const session = getSession();
-    if (session) request.headers.set("Authorization", `Bearer ${session.key}`);
+  async onRequest({ request }) {
+    const key = await currentKey();
+    if (key) request.headers.set("Authorization", `Bearer ${key}`);
     return request;
   },
   async onResponse({ response }) {
@@ -47,8 +48,8 @@ export async function data<T>(answer: Promise<{ data?: T; response: Response }>)
 /** Asks for something that is not a JSON document, such as a stream of events. */
 export async function open(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
-  const session = getSession();
-  if (session) headers.set("Authorization", `Bearer ${session.key}`);
+  const key = await currentKey();
+  if (key) headers.set("Authorization", `Bearer ${key}`);
   return fetch(apiBase + path, { ...init, headers });
 }
 

@@ -1,11 +1,15 @@
 /**
- * Who is signed in, in this browser: an API key, kept for the tab or for the device. Nothing but the API's own origin ever
- * sees it.
+ * Who is signed in, in this browser: an API key or an access token, kept for the tab or for the device. Nothing but the API's own
+ * origin ever sees it.
  */
 import { useSyncExternalStore } from "react";
 
 export interface Session {
+  /** What is sent to the API. */
   key: string;
+  /** For a token: what it is renewed with, which only its provider sees, and when it expires (ms since 1970). */
+  refresh?: string;
+  expires?: number;
 }
 
 const NAME = "ade.session";
@@ -16,7 +20,7 @@ function read(): Session | null {
   for (const storage of [sessionStorage, localStorage]) {
     try {
       const value: unknown = JSON.parse(storage.getItem(NAME) ?? "null");
-      if (typeof value === "object" && value !== null && "key" in value && typeof value.key === "string") return { key: value.key };
+      if (typeof value === "object" && value !== null && "key" in value && typeof value.key === "string") return value as Session;
     } catch {
       // Not ours, or blocked: nobody is signed in.
     }
@@ -33,6 +37,13 @@ export function signIn(session: Session, remember: boolean): void {
   sessionStorage.removeItem(NAME);
   localStorage.removeItem(NAME);
   (remember ? localStorage : sessionStorage).setItem(NAME, JSON.stringify(session));
+  set(session);
+}
+
+/** The same person with another token. */
+export function replace(session: Session): void {
+  const storage = localStorage.getItem(NAME) === null ? sessionStorage : localStorage;
+  storage.setItem(NAME, JSON.stringify(session));
   set(session);
 }
 
