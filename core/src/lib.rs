@@ -11,7 +11,7 @@
 //! - [`lease`]: who may change a record that is being executed, and how an old owner becomes harmless.
 //! - [`eventlog`]: the append-only log of a run or build: segments in S3, one commit point in the record.
 //! - [`reaper`]: looking after records that lost their owner or never found one. [`retry`]: outlasting faults that pass.
-//! - [`confinement`]: what confines user code on executors.
+//! - [`confinement`]: what confines user code on executors. [`telemetry`], [`metrics`]: what functions say about themselves.
 //! - [`store`], [`layout`]: the handles, table definitions and object names everything else uses.
 //! - [`idempotency`]: doing what a request asks for once. [`safe_mode`]: recording work without executing it.
 //! - [`access`]: who is asking, and what they may do. [`settings`]: everything that can be configured, declared once.
@@ -30,6 +30,7 @@ pub mod idempotency;
 pub mod key;
 pub mod layout;
 pub mod lease;
+pub mod metrics;
 pub mod reaper;
 pub mod retry;
 pub mod run;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ade_core::metrics::{Metrics, Unit};
 use ade_core::reaper::{Reaped, Reaper};
 use ade_core::time::Timestamp;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
@@ -34,6 +35,8 @@ async fn round(app: &App, deadline_millis: u64) -> Result<Reaped, lambda_runtime
     let reaper = Reaper::new(ade.tables.clone(), ade.runs.clone(), app.dispatcher().await, ade.settings.max_attempts);
     let reaped = reaper.reap(Timestamp::now(), deadline).await?;
     if reaped != Reaped::default() {
+        let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+        Metrics::of(&function).with("Overdue", Unit::Count, reaped.due).with("TakenBack", Unit::Count, reaped.taken_back).emit();
         tracing::info!(?reaped, "looked after what was due");
     }
     Ok(reaped)

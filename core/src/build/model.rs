@@ -184,6 +184,10 @@ impl Executable for Build {
         self.workspace_id
     }
 
+    fn trace_id(&self) -> &str {
+        &self.trace_id
+    }
+
     fn work(&self) -> Work {
         Work::Build(ExecuteBuild { build_id: self.build_id })
     }

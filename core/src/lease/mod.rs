@@ -147,6 +147,8 @@ pub trait Executable: DeserializeOwned + Clone + Send + Sync + 'static {
     fn execution(&self) -> &Execution;
     /// Its workspace.
     fn workspace(&self) -> WorkspaceId;
+    /// The trace of the request that asked for it.
+    fn trace_id(&self) -> &str;
     /// How its execution is asked for.
     fn work(&self) -> Work;
     /// What changes in other records when nobody works on this one any more.

@@ -333,6 +333,10 @@ impl Executable for Run {
         self.workspace_id
     }
 
+    fn trace_id(&self) -> &str {
+        &self.trace_id
+    }
+
     fn work(&self) -> Work {
         Work::Run(ExecuteRun { run_id: self.run_id })
     }

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::Instant;
+use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use crate::base::Base;
@@ -64,7 +65,7 @@ pub async fn executor() -> anyhow::Result<()> {
     let (turn, executor) = (Turn::default(), Arc::new(Executor { ade: ade.clone(), base, sandbox, dispatcher }));
     serve(move |event: LambdaEvent<ExecuteRun>| {
         let (id, until, executor) = (event.payload.run_id, deadline(event.context.deadline), Arc::clone(&executor));
-        let span = tracing::info_span!("run", request_id = %event.context.request_id, run_id = %id);
+        let span = tracing::info_span!("run", request_id = %event.context.request_id, run_id = %id, workspace_id = Empty, trace_id = Empty);
         answer::<Run, _>(&ade, id, &turn, span, |relay| async move { executor.execute(id, until, relay).await })
     })
     .await
@@ -78,7 +79,7 @@ pub async fn builder() -> anyhow::Result<()> {
         let (until, builder, request_id) = (deadline(event.context.deadline), Arc::clone(&builder), event.context.request_id);
         match event.payload {
             BuilderWork::Build(ExecuteBuild { build_id: id }) => {
-                let span = tracing::info_span!("build", %request_id, build_id = %id);
+                let span = tracing::info_span!("build", %request_id, build_id = %id, workspace_id = Empty, trace_id = Empty);
                 answer::<Build, _>(&ade, id, &turn, span, |relay| async move { builder.execute(id, until, relay).await })
             }
             BuilderWork::Validate(ValidateConfig { validate_config_id: id }) => {

@@ -7,6 +7,8 @@ use ade_core::eventlog::{Failure, FailureCode};
 use ade_core::lease::{Claim, Cut, Executable, Lease, LeaseError, cut, read};
 use ade_core::store::StoreError;
 use tokio::time::Instant;
+use tracing::Span;
+use tracing::field::display;
 
 use crate::halt::Brake;
 use crate::keeper::Keeper;
@@ -43,6 +45,8 @@ pub async fn own<R: Executable, W: Future<Output = Result<R, Stop>>>(
         }
     };
     let (lease, record) = *won;
+    let span = Span::current();
+    span.record("workspace_id", display(record.workspace())).record("trace_id", record.trace_id());
     tracing::info!(attempt = record.execution().attempt, fence = lease.fence(), "claimed");
     let brake = Brake::default();
     let until = deadline.min(claimed + timeout(&record));

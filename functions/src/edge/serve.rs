@@ -135,6 +135,8 @@ async fn answer(app: Arc<App>, event: lambda_http::Request, handler: Handler) ->
     let began = Instant::now();
     let request = Request::from_event(event);
     let (id, method, path) = (request.id.clone(), request.method.clone(), request.path.clone());
+    // The route: paths name files.
+    let route = request.resource.clone();
     let origin = request.headers.get(header::ORIGIN).cloned();
     let span = tracing::info_span!(
         "request",
@@ -162,7 +164,7 @@ async fn answer(app: Arc<App>, event: lambda_http::Request, handler: Handler) ->
             headers.insert("x-request-id", id);
         }
         cors::allow(headers, &app.ade.settings.cors_origins, origin.as_ref());
-        tracing::info!(%method, path, status = response.status().as_u16(), elapsed_ms = began.elapsed().as_millis() as u64, "answered");
+        tracing::info!(%method, route, status = response.status().as_u16(), elapsed_ms = began.elapsed().as_millis() as u64, "answered");
         response
     }
     .instrument(span)

@@ -7,6 +7,7 @@
 mod artifact;
 mod build;
 mod engine;
+mod meter;
 mod outputs;
 mod stage;
 mod verdict;
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 use self::artifact::{Artifact, Counts, Whole};
 use self::build::Ready;
 use self::engine::Places;
+use self::meter::measure;
 use self::outputs::Output;
 use self::verdict::{Evidence, verdict};
 use crate::base::Base;
@@ -292,6 +294,7 @@ impl<'a> Attempt<'a> {
         };
         let closed = log.close().await?;
         let finished = outlast(|| executor.ade.runs.finish(&lease, &run, closed.last_id, ending.status, outcome.clone())).await?;
+        measure(&run, &finished, found.outputs.iter().map(|output| output.byte_size).sum());
         if let (Some(relay), Some(completed)) = (closed.relay, finished.completed_event()) {
             // A reader that is too slow for this reads the log itself.
             drop(relay.try_send(completed.line()));

@@ -21,7 +21,7 @@ pub(super) struct Output {
     /// Its path below the output directory, `/`-separated.
     pub(super) path: String,
     file: PathBuf,
-    byte_size: u64,
+    pub(super) byte_size: u64,
 }
 
 impl Output {

@@ -33,3 +33,4 @@ mod results;
 mod roles;
 mod runs;
 mod server;
+mod telemetry;

@@ -198,6 +198,11 @@ impl Stack {
 
     /// The bucket, through the S3 API under the server's own address, or at the endpoint that is tested with.
     pub(super) fn bucket(&self) -> Bucket {
+        if let [_, endpoint] = &self.arguments[..] {
+            let named = |wanted: &str| self.environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+            let (id, secret) = (named("AWS_ACCESS_KEY_ID").unwrap_or("test"), named("AWS_SECRET_ACCESS_KEY").unwrap_or("test"));
+            return Bucket::of(endpoint, BUCKET, aws_sdk_s3::config::Credentials::new(id, secret, None, None, "test"));
+        }
         if let Some(endpoint) = emulator() {
             return Bucket::of(&endpoint, BUCKET, aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test"));
         }
