@@ -6,7 +6,7 @@ use aws_config::timeout::TimeoutConfig;
 
 use crate::build::Builds;
 use crate::config::Configs;
-use crate::document::Documents;
+use crate::document::{Documents, Grace};
 use crate::idempotency::Idempotency;
 use crate::key::ApiKeys;
 use crate::run::Runs;
@@ -87,7 +87,11 @@ impl Ade {
         Self {
             workspaces: Workspaces::new(tables.clone()),
             keys: ApiKeys::new(tables.clone()),
-            documents: Documents::new(tables.clone(), objects.clone()),
+            documents: Documents::new(
+                tables.clone(),
+                objects.clone(),
+                Grace { uploads: settings.upload_retention.0, deleted: settings.deleted_retention.0 },
+            ),
             builds: Builds::new(tables.clone(), configs.clone(), base_digest, safe_mode.clone()),
             runs: Runs::new(tables.clone(), settings.workspace_runs, safe_mode.clone()),
             safe_mode,

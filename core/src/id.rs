@@ -52,6 +52,11 @@ macro_rules! ids {
                 Self(Ulid::from_parts(ulid_time(millis), u128::MAX))
             }
 
+            /// The id that sorts right after this one.
+            pub fn after(self) -> Option<Self> {
+                self.0.0.checked_add(1).map(|after| Self(Ulid(after)))
+            }
+
             /// The id that sorts right before this one.
             pub fn before(self) -> Option<Self> {
                 self.0.0.checked_sub(1).map(|before| Self(Ulid(before)))
@@ -144,6 +149,7 @@ mod tests {
             let id = RunId(Ulid::from_parts(ulid_time(millis), random));
             prop_assert!(RunId::first_at(millis) <= id && id <= RunId::last_at(millis));
             prop_assert!(id.before().is_none_or(|before| before < id && before.to_string() < id.to_string()));
+            prop_assert!(id.after().is_none_or(|after| id < after && after.before() == Some(id)));
         }
 
         #[test]

@@ -59,6 +59,11 @@ pub fn build_logs(build: BuildId) -> String {
     format!("builds/{build}/logs/")
 }
 
+/// Prefix of everything that belongs to a document.
+pub fn document_prefix(document: DocumentId) -> String {
+    format!("documents/{document}/")
+}
+
 /// An uploaded document. The user's name for it is in the record; the key holds a safe form.
 pub fn document(document: DocumentId, name: &str) -> String {
     format!("documents/{document}/{}", safe_name(name))

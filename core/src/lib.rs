@@ -32,6 +32,7 @@ pub mod layout;
 pub mod lease;
 pub mod metrics;
 pub mod reaper;
+pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod safe_mode;

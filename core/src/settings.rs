@@ -132,6 +132,23 @@ impl Value for Seconds {
     }
 }
 
+/// A period of time; read as a number of days, hours, minutes or seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period(pub Duration);
+
+impl Value for Period {
+    const EXPECTED: &'static str = "a number with d, h, m or s for days, hours, minutes or seconds";
+    const KIND: &'static str = "period";
+    fn parse(text: &str) -> Option<Self> {
+        let (number, seconds) = [('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)]
+            .into_iter()
+            .find_map(|(unit, seconds)| text.strip_suffix(unit).map(|number| (number.trim_end(), seconds)))?;
+        // A thousand years are as good as for ever.
+        let seconds = number.parse::<u64>().ok()?.checked_mul(seconds)?;
+        (1..=86_400 * 365_000).contains(&seconds).then(|| Self(Duration::from_secs(seconds)))
+    }
+}
+
 /// A size in bytes; read as a number with an optional `KiB`, `MiB` or `GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteSize(pub u64);
@@ -274,6 +291,8 @@ settings! {
     "ADE_RUN_CPU_SECONDS" run_cpu: Seconds = "3600";
     /// Size of one file that an engine process may write.
     "ADE_RUN_FILE_SIZE_LIMIT" run_file_size_limit: ByteSize = "4GiB";
+    /// Size of all files together that an engine leaves, also those in its temporary directory.
+    "ADE_RUN_OUTPUT_LIMIT" run_output_limit: ByteSize = "8GiB";
     /// Files an engine process may have open.
     "ADE_RUN_OPEN_FILES" run_open_files: u32 = "1024";
     /// Processes and threads an engine may start.
@@ -292,6 +311,17 @@ settings! {
     "ADE_WORKSPACE_RUNS" workspace_runs: u32 = "100";
     /// How often a run or build is tried before it fails, when its executor is lost or storage fails for long.
     "ADE_MAX_ATTEMPTS" max_attempts: u32 = "3";
+    /// How long runs are kept after their end, with outputs, logs and copies of documents; for ever when not set.
+    "ADE_RUN_RETENTION" run_retention: Option<Period> = "";
+    /// How long documents are kept; for ever when not set. Runs have copies of their own.
+    "ADE_DOCUMENT_RETENTION" document_retention: Option<Period> = "";
+    /// How long the archives of builds are kept that are not the active build of their config; for ever when empty. Whoever needs such a build
+    /// later waits until it is built again.
+    "ADE_ARCHIVE_RETENTION" archive_retention: Option<Period> = "30d";
+    /// How long an announced document may take to be uploaded and completed before it is removed.
+    "ADE_UPLOAD_RETENTION" upload_retention: Period = "1d";
+    /// How long the bytes of deleted documents, and what is left of deleted workspaces, stay.
+    "ADE_DELETED_RETENTION" deleted_retention: Period = "7d";
     /// How often the local host calls the reaper, which looks after lost runs and builds.
     "ADE_LOCAL_REAPER_SECONDS" local_reaper: Seconds = "10";
     /// Cap of the local host's concurrent executors; the number of cores when not set.
@@ -399,6 +429,13 @@ mod tests {
         assert_eq!(size("17"), Some(17));
         assert_eq!(size("0"), None);
         assert_eq!(size("99999999999GiB"), None);
+    }
+
+    #[test]
+    fn periods_read_with_units() {
+        let seconds = |text| Period::parse(text).map(|period| period.0.as_secs());
+        assert_eq!((seconds("90d"), seconds("12 h"), seconds("5m"), seconds("1s")), (Some(7_776_000), Some(43_200), Some(300), Some(1)));
+        assert_eq!([seconds("0d"), seconds("7"), seconds("d"), seconds("-1d"), seconds("99999999999999999d")], [None; 5]);
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub const COMMITTED: &str = include_str!("../../docs/openapi.json");
         system::get_docs,
         system::get_safe_mode,
         system::put_safe_mode,
+        system::sweep,
         workspaces::create_workspace,
         workspaces::list_workspaces,
         workspaces::get_workspace,

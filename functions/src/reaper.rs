@@ -1,4 +1,5 @@
-//! The reaper as a function: called on a schedule, it looks after runs and builds that nobody looks after.
+//! The reaper as a function: called on a schedule, it looks after runs and builds that nobody looks after, and
+//! removes what is kept no longer.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use ade_core::metrics::{Metrics, Unit};
 use ade_core::reaper::{Reaped, Reaper};
+use ade_core::retention::{Sweeper, Swept};
 use ade_core::time::Timestamp;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -16,6 +18,9 @@ use crate::edge::serve::start;
 
 /// How long before the function's deadline a round ends; the next one goes on.
 const MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a round removes what is kept no longer.
+const SWEEPING: Duration = Duration::from_secs(20);
 
 /// Serves the reaper. Its event says nothing: the schedule's own.
 pub fn serve() -> ExitCode {
@@ -38,6 +43,12 @@ async fn round(app: &App, deadline_millis: u64) -> Result<Reaped, lambda_runtime
         let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
         Metrics::of(&function).with("Overdue", Unit::Count, reaped.due).with("TakenBack", Unit::Count, reaped.taken_back).emit();
         tracing::info!(?reaped, "looked after what was due");
+    }
+    // What it can't do now it does in a later round; that is no reason to tell less of what was done.
+    match Sweeper::of(ade).go_on(Timestamp::now(), deadline.min(Instant::now() + SWEEPING)).await {
+        Ok(swept) if swept != Swept::default() => tracing::info!(?swept, "removed what is kept no longer"),
+        Ok(_) => {}
+        Err(error) => tracing::error!(%error, "what is kept no longer was not removed"),
     }
     Ok(reaped)
 }

@@ -312,7 +312,7 @@ impl Builds {
         let Some(id) = version.build_id.filter(|_| version.build_fingerprint.as_deref() == Some(fingerprint)) else {
             return Ok(None);
         };
-        Ok(self.get(id).await?.filter(|build| build.status == BuildStatus::Active))
+        Ok(self.get(id).await?.filter(|build| build.status == BuildStatus::Active && build.archive.is_some()))
     }
 
     /// Frees a config whose build under way has no record.

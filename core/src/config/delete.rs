@@ -12,7 +12,7 @@ use crate::build::Build;
 use crate::id::{BuildId, RunId};
 use crate::layout;
 use crate::lease::Executable as _;
-use crate::run::{Run, RunLink, RunStatus, workspace_status};
+use crate::run::{Run, RunStatus, remove_run, workspace_status};
 use crate::store::table::{BUILDS, CONFIGS, ListError, RUNS, Table};
 use crate::store::{PageRequest, StoreError};
 use crate::time::Timestamp;
@@ -123,11 +123,7 @@ impl Configs {
     }
 
     async fn delete_run(&self, run: Run) -> Result<(), StoreError> {
-        self.objects.delete_all(&layout::run_prefix(run.run_id)).await?;
-        for document in &run.input_documents {
-            self.tables.delete(&RUNS, RunLink::key(run.run_id, document.document_id)).await?;
-        }
-        self.tables.delete(&RUNS, Run::key(run.run_id)).await.map(drop)
+        remove_run(&self.tables, &self.objects, &run).await.map(drop)
     }
 
     /// Does something with every record of an index partition, until `deadline`.

@@ -4,4 +4,5 @@ mod model;
 mod service;
 
 pub use model::{Document, DocumentStatus};
-pub use service::{CompleteError, Documents, ListDocuments, NewDocument, Upload};
+pub(crate) use service::key as document_key;
+pub use service::{CompleteError, Documents, Grace, ListDocuments, NewDocument, Upload};

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::access::Submitter;
 use crate::id::{DocumentId, WorkspaceId};
 use crate::layout;
+use crate::lease::due_shard;
 use crate::store::SCHEMA;
 use crate::time::Timestamp;
 
@@ -46,12 +49,20 @@ pub struct Document {
     /// When it was deleted: for everybody it is gone, until its retention ends its object stays for the runs that wait for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) deleted: Option<Timestamp>,
+    /// When what is left of it is removed, unless it becomes usable before (sparse index).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) due_at: Option<Timestamp>,
+    /// Partition of the `due` index; set while `due_at` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_shard: Option<String>,
 }
 
 impl Document {
-    pub(super) fn new(workspace_id: WorkspaceId, new: super::NewDocument, uploader: Submitter) -> Self {
+    /// A document that is uploaded within `patience`, or removed.
+    pub(super) fn new(workspace_id: WorkspaceId, new: super::NewDocument, uploader: Submitter, patience: Duration) -> Self {
+        let (document_id, now) = (DocumentId::generate(), Timestamp::now());
         Self {
-            document_id: DocumentId::generate(),
+            document_id,
             schema: SCHEMA,
             workspace_id,
             name: new.name,
@@ -60,10 +71,17 @@ impl Document {
             byte_size: new.byte_size,
             sha256: new.sha256,
             uploader,
-            created: Timestamp::now(),
+            created: now,
             completed: None,
             deleted: None,
+            due_at: Some(now + patience),
+            due_shard: Some(due_shard(document_id).to_owned()),
         }
+    }
+
+    /// Whether somebody has deleted it.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.is_some()
     }
 
     /// The key of its object.

@@ -3,6 +3,8 @@ use std::time::Duration;
 use super::model::{Document, DocumentStatus};
 use crate::access::Submitter;
 use crate::id::{DocumentId, WorkspaceId};
+use crate::layout;
+use crate::lease::due_shard;
 use crate::store::objects::PresignedUrl;
 use crate::store::table::{DOCUMENTS, ListError, string_key};
 use crate::store::{Item, Objects, Page, PageRequest, StoreError, Tables};
@@ -13,6 +15,16 @@ use crate::time::Timestamp;
 pub struct Documents {
     tables: Tables,
     objects: Objects,
+    grace: Grace,
+}
+
+/// How long what is left of documents stays that can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grace {
+    /// Of documents that were announced and not completed.
+    pub uploads: Duration,
+    /// Of documents that were deleted.
+    pub deleted: Duration,
 }
 
 /// A document to be uploaded.
@@ -67,6 +79,9 @@ pub enum CompleteError {
     /// The bytes are not the announced ones.
     #[error("the SHA-256 of what was uploaded is not the announced one")]
     WrongChecksum,
+    /// It was deleted meanwhile.
+    #[error("the document is gone")]
+    Gone,
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -74,13 +89,13 @@ pub enum CompleteError {
 
 impl Documents {
     /// Documents in these tables and this bucket.
-    pub fn new(tables: Tables, objects: Objects) -> Self {
-        Self { tables, objects }
+    pub fn new(tables: Tables, objects: Objects, grace: Grace) -> Self {
+        Self { tables, objects, grace }
     }
 
     /// Records a document that will be uploaded.
     pub async fn create(&self, workspace: WorkspaceId, new: NewDocument, uploader: Submitter) -> Result<Document, StoreError> {
-        let document = Document::new(workspace, new, uploader);
+        let document = Document::new(workspace, new, uploader, self.grace.uploads);
         self.tables.create(&DOCUMENTS, &document).await?;
         Ok(document)
     }
@@ -113,14 +128,36 @@ impl Documents {
         self.tables.list(&DOCUMENTS, "by_workspace", &workspace.to_string(), page, keep).await
     }
 
-    /// Deletes a document. Runs that wait for it still get it, and others have copies of their own.
+    /// Deletes a document. Runs that wait for it still get it, and others have copies of their own. Its bytes go after a while.
     pub async fn delete(&self, id: DocumentId) -> Result<(), StoreError> {
-        let update = self.tables.update(&DOCUMENTS, key(id)).set("deleted", Timestamp::now())?.when_missing("deleted");
+        let now = Timestamp::now();
+        let update = self.tables.update(&DOCUMENTS, key(id)).set("deleted", now)?.when_missing("deleted");
+        let update = update.set("due_at", now + self.grace.deleted)?.set("due_shard", due_shard(id))?;
         match update.send(self.tables.client()).await {
             // Somebody else has deleted it in this moment.
             Ok(_) | Err(StoreError::Condition(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Lets a document that can't be used stay until another moment.
+    pub(crate) async fn keep(&self, document: &Document, until: Timestamp) -> Result<(), StoreError> {
+        let update = self.tables.update(&DOCUMENTS, key(document.document_id)).when_equals("due_at", document.due_at)?;
+        match update.set("due_at", until)?.send(self.tables.client()).await {
+            Ok(_) | Err(StoreError::Condition(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes a document for good: its object, whose bytes are returned, and then its record.
+    pub(crate) async fn remove(&self, document: &Document) -> Result<u64, StoreError> {
+        if !document.is_deleted() {
+            // From here on nobody can complete it.
+            self.delete(document.document_id).await?;
+        }
+        let bytes = self.objects.delete_all(&layout::document_prefix(document.document_id)).await?;
+        self.tables.delete(&DOCUMENTS, key(document.document_id)).await?;
+        Ok(bytes)
     }
 
     /// Checks that what was uploaded is what was announced, by what storage says about it.
@@ -148,12 +185,18 @@ impl Documents {
             .update(&DOCUMENTS, key(document.document_id))
             .set("status", DocumentStatus::Ready)?
             .set("sha256", sha256)?
-            .set("completed", Timestamp::now())?;
-        let item = update.send(self.tables.client()).await?;
-        Ok(serde_dynamo::from_item(item).map_err(StoreError::from)?)
+            .set("completed", Timestamp::now())?
+            .remove("due_at")
+            .remove("due_shard")
+            .when_missing("deleted");
+        match update.send(self.tables.client()).await {
+            Ok(item) => Ok(serde_dynamo::from_item(item).map_err(StoreError::from)?),
+            Err(StoreError::Condition(_)) => Err(CompleteError::Gone),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
-fn key(id: DocumentId) -> Item {
+pub(crate) fn key(id: DocumentId) -> Item {
     string_key([("document_id", &id.to_string())])
 }

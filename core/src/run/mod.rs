@@ -2,6 +2,7 @@
 
 mod list;
 mod model;
+mod remove;
 mod retry;
 mod service;
 mod slots;
@@ -9,5 +10,7 @@ mod slots;
 pub use list::ListRuns;
 pub(crate) use model::workspace_status;
 pub use model::{Outcome, Run, RunDocument, RunLink, RunOptions, RunResult, RunStatus};
+pub(crate) use remove::remove_run;
 pub use retry::{Retry, RetryBuild, RetryError};
 pub use service::{CreateRunError, NewRun, Runs};
+pub(crate) use slots::remove_slots;

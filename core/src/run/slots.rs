@@ -39,6 +39,11 @@ struct Taken {
     waiting: Option<String>,
 }
 
+/// Forgets the slots of a workspace that is gone.
+pub(crate) async fn remove_slots(tables: &Tables, workspace: WorkspaceId) -> Result<(), StoreError> {
+    tables.delete(&WORKSPACES, key(workspace)).await.map(drop)
+}
+
 impl Slots {
     /// Slots in these tables, so many for each workspace.
     pub(super) fn new(tables: Tables, limit: usize) -> Self {

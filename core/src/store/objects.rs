@@ -124,15 +124,29 @@ impl Objects {
         answer.map(drop).map_err(|error| StoreError::from_sdk("DeleteObject", error))
     }
 
-    /// Deletes every object under a prefix.
-    pub async fn delete_all(&self, prefix: &str) -> Result<(), StoreError> {
+    /// The bytes of all objects under a prefix.
+    pub async fn size_of(&self, prefix: &str) -> Result<u64, StoreError> {
+        let (mut bytes, mut after) = (0, None);
+        loop {
+            let listed = self.list(prefix, after.as_deref(), DELETE_LIMIT).await?;
+            bytes += listed.iter().map(|object| object.byte_size).sum::<u64>();
+            match listed.into_iter().last() {
+                Some(last) => after = Some(last.key),
+                None => return Ok(bytes),
+            }
+        }
+    }
+
+    /// Deletes every object under a prefix; their bytes.
+    pub async fn delete_all(&self, prefix: &str) -> Result<u64, StoreError> {
+        let mut bytes = 0;
         loop {
             let listed = self.list(prefix, None, DELETE_LIMIT).await?;
             let keys: Result<Vec<_>, _> = listed.iter().map(|object| ObjectIdentifier::builder().key(&object.key).build()).collect();
             let corrupt = |error: BuildError| StoreError::Corrupt(error.to_string());
             let keys = keys.map_err(corrupt)?;
             if keys.is_empty() {
-                return Ok(());
+                return Ok(bytes);
             }
             let delete = Delete::builder().set_objects(Some(keys)).quiet(true).build().map_err(corrupt)?;
             let answer = self.client.delete_objects().bucket(&self.bucket).delete(delete).send().await;
@@ -141,6 +155,7 @@ impl Objects {
                 let message = format!("{}: {}", error.code.unwrap_or_default(), error.message.unwrap_or_default());
                 return Err(StoreError::Unavailable { operation: "DeleteObjects", message });
             }
+            bytes += listed.iter().map(|object| object.byte_size).sum::<u64>();
         }
     }
 

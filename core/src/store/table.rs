@@ -121,11 +121,14 @@ pub const DOCUMENTS: Table = Table {
     name: "documents",
     partition: "document_id",
     sort: None,
-    indexes: &[Index {
-        name: "by_workspace",
-        key: ("workspace_id", "document_id"),
-        projection: &["schema", "name", "status", "content_type", "byte_size", "sha256", "uploader", "created", "completed", "deleted"],
-    }],
+    indexes: &[
+        Index {
+            name: "by_workspace",
+            key: ("workspace_id", "document_id"),
+            projection: &["schema", "name", "status", "content_type", "byte_size", "sha256", "uploader", "created", "completed", "deleted"],
+        },
+        DUE,
+    ],
     ttl: None,
 };
 
@@ -213,7 +216,7 @@ pub const IDEMPOTENCY: Table = Table { name: "idempotency", partition: "request"
 /// What operators set at run time.
 pub const SETTINGS: Table = Table { name: "settings", partition: "name", sort: None, indexes: &[], ttl: None };
 
-/// Every record that is not finished, by when somebody must look at it.
+/// Every run and build that is not finished, and every document that can't be used, by when somebody must look at it.
 const DUE: Index = Index { name: "due", key: ("due_shard", "due_at"), projection: &["status", "workspace_id"] };
 
 /// Every table there is.
@@ -510,6 +513,30 @@ impl Tables {
         (low, high): (String, String),
         limit: usize,
     ) -> Result<Vec<Item>, StoreError> {
+        self.between(table, index, partition, (low, high), limit, false).await
+    }
+
+    /// The same from the first one upwards.
+    pub(crate) async fn oldest_between(
+        &self,
+        table: &Table,
+        index: &str,
+        partition: &str,
+        between: (String, String),
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        self.between(table, index, partition, between, limit, true).await
+    }
+
+    async fn between(
+        &self,
+        table: &Table,
+        index: &str,
+        partition: &str,
+        (low, high): (String, String),
+        limit: usize,
+        upwards: bool,
+    ) -> Result<Vec<Item>, StoreError> {
         let index = index_of(table, index)?;
         let (mut items, mut start) = (Vec::new(), None);
         while items.len() < limit {
@@ -524,7 +551,7 @@ impl Tables {
                 .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
                 .expression_attribute_values(":low", AttributeValue::S(low.clone()))
                 .expression_attribute_values(":high", AttributeValue::S(high.clone()))
-                .scan_index_forward(false)
+                .scan_index_forward(upwards)
                 .limit(i32::try_from(limit - items.len()).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start.take())
                 .send()

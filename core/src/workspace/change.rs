@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use ulid::Ulid;
 
-use super::model::{Workspace, WorkspaceSlug};
+use super::model::{DeletedWorkspace, Workspace, WorkspaceSlug};
 use super::{CreateWorkspaceError, Workspaces};
 use crate::id::WorkspaceId;
 use crate::store::table::{CONFIGS, RUNS, WORKSPACES, string_key};
@@ -44,8 +44,8 @@ impl Workspaces {
     }
 
     /// Deletes a workspace without configs and without runs under way: its record, its slug and its members. What is left of older runs
-    /// and documents goes with their retention.
-    pub async fn delete(&self, workspace: &Workspace) -> Result<(), DeleteWorkspaceError> {
+    /// and documents is removed by sweeps ([`crate::retention`]): after a while, or at once with `purge`.
+    pub async fn delete(&self, workspace: &Workspace, purge: bool) -> Result<(), DeleteWorkspaceError> {
         let id = workspace.workspace_id;
         for status in ["queued", "running"] {
             if self.holds(&RUNS, "by_workspace_status", &format!("{id}#{status}")).await? {
@@ -58,6 +58,7 @@ impl Workspaces {
         let items = vec![
             self.tables.delete_in_transaction(&WORKSPACES, key(id))?,
             self.tables.delete_in_transaction(&WORKSPACES, slug_key(&workspace.slug))?,
+            self.tables.create_in_transaction(&WORKSPACES, &DeletedWorkspace::new(id, purge))?,
         ];
         self.tables.transact(&Ulid::generate().to_string(), items).await?;
         loop {

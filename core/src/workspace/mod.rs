@@ -7,5 +7,6 @@ mod service;
 
 pub use change::DeleteWorkspaceError;
 pub use member::Member;
+pub(crate) use model::DeletedWorkspace;
 pub use model::{Workspace, WorkspaceSlug};
 pub use service::{CreateWorkspaceError, Workspaces};

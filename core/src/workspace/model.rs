@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::WorkspaceId;
-use crate::store::SCHEMA;
+use crate::store::table::string_key;
+use crate::store::{Item, SCHEMA};
 use crate::time::Timestamp;
 
 /// A workspace as it is stored (table `workspaces`, item `workspace`).
@@ -20,11 +21,35 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    pub(super) const ITEM: &'static str = "workspace";
+    pub(crate) const ITEM: &'static str = "workspace";
 
     /// A new workspace.
     pub fn new(name: String, slug: String) -> Self {
         Self { workspace_id: WorkspaceId::generate(), item: Self::ITEM.to_owned(), schema: SCHEMA, name, slug, created: Timestamp::now() }
+    }
+}
+
+/// That runs and documents of a workspace may be left that was deleted (table `workspaces`, item `deleted`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeletedWorkspace {
+    workspace_id: WorkspaceId,
+    item: String,
+    schema: u32,
+    /// When it was deleted.
+    pub(crate) deleted: Timestamp,
+    /// Whether what is left goes at once.
+    pub(crate) purge: bool,
+}
+
+impl DeletedWorkspace {
+    pub(crate) const ITEM: &'static str = "deleted";
+
+    pub(super) fn new(workspace_id: WorkspaceId, purge: bool) -> Self {
+        Self { workspace_id, item: Self::ITEM.to_owned(), schema: SCHEMA, deleted: Timestamp::now(), purge }
+    }
+
+    pub(crate) fn key(id: WorkspaceId) -> Item {
+        string_key([("workspace_id", &id.to_string()), ("item", Self::ITEM)])
     }
 }
 

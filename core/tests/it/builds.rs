@@ -33,7 +33,7 @@ pub(crate) async fn claimed(stack: &TestStack, build: &Build) -> (Lease<Build>, 
     }
 }
 
-fn active() -> Ended {
+pub(crate) fn active() -> Ended {
     Ended::Active {
         archive: Archive { byte_size: 1, sha256: "0".repeat(64) },
         engine_version: "0.1.0".to_owned(),

@@ -10,6 +10,7 @@ mod lease;
 mod model;
 mod read_units;
 mod reaper;
+mod retention;
 mod runs;
 mod slots;
 mod stack;

@@ -1,15 +1,20 @@
 //! Embedded AWS in this process, and what tests need in it.
 
+use std::time::Duration;
+
 use ade_core::access::{PrincipalKind, Submitter};
 use ade_core::build::Builds;
 use ade_core::config::Configs;
-use ade_core::document::{Document, Documents, NewDocument};
+use ade_core::document::{Document, Documents, Grace, NewDocument};
 use ade_core::id::{ConfigId, WorkspaceId};
 use ade_core::run::{NewRun, Run, RunOptions, Runs};
 use ade_core::safe_mode::SafeMode;
 use ade_core::store::{Objects, Tables};
 use ade_local::embedded::Embedded;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+
+/// A day for uploads, a week for what was deleted.
+const GRACE: Grace = Grace { uploads: Duration::from_hours(24), deleted: Duration::from_hours(7 * 24) };
 
 pub(crate) struct TestStack {
     pub(crate) tables: Tables,
@@ -51,7 +56,7 @@ impl TestStack {
         Self {
             runs: Runs::new(tables.clone(), 100, SafeMode::new(tables.clone())),
             builds: Builds::new(tables.clone(), configs.clone(), Some("base".to_owned()), SafeMode::new(tables.clone())),
-            documents: Documents::new(tables.clone(), objects.clone()),
+            documents: Documents::new(tables.clone(), objects.clone(), GRACE),
             configs,
             workspace: WorkspaceId::generate(),
             tables,

@@ -452,6 +452,7 @@ impl From<CompleteError> for Problem {
             CompleteError::NotUploaded => Self::conflict("document_not_uploaded", sentence(&error)),
             CompleteError::WrongSize { .. } => Self::unprocessable("document_size_mismatch", sentence(&error)),
             CompleteError::WrongChecksum => Self::unprocessable("document_checksum_mismatch", sentence(&error)),
+            CompleteError::Gone => Self::no_such("document"),
             CompleteError::Store(error) => error.into(),
         }
     }

@@ -13,6 +13,7 @@ use ade_local::embedded::Embedded;
 use async_trait::async_trait;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use futures::TryStreamExt as _;
+use rand::RngExt as _;
 use std::sync::Mutex;
 
 use super::*;
@@ -178,6 +179,15 @@ async fn the_client_reads_the_whole_log_once() {
     for bytes in [0, 1, 150, 700, 3000] {
         faults.extend([Fault::Ends(bytes), Fault::Breaks(bytes), Fault::Skips(bytes)]);
     }
+    // And anywhere: after the headers, in the middle of an event, right before the last one.
+    for _ in 0..24 {
+        let bytes = rand::rng().random_range(0..8000);
+        faults.push(match rand::rng().random_range(0..3) {
+            0 => Fault::Ends(bytes),
+            1 => Fault::Breaks(bytes),
+            _ => Fault::Skips(bytes),
+        });
+    }
     for fault in faults {
         let run = stack.queued().await;
         let (events, executor) = stack.events(&run, fault);
@@ -186,8 +196,14 @@ async fn the_client_reads_the_whole_log_once() {
         assert_eq!(seen, stack.log(&run).await, "{fault:?}");
         let ids: Vec<u64> = seen.lines().map(|line| serde_json::from_str::<Line>(line).unwrap().id).collect();
         assert_eq!(ids, (1..=u64::from(PRINTED) + 3).collect::<Vec<_>>(), "{fault:?}");
+        let relayed = seen.len() - seen.find('\n').unwrap() - 1;
+        let whole = match fault {
+            Fault::None => true,
+            Fault::Refused | Fault::Lost => false,
+            Fault::Ends(bytes) | Fault::Breaks(bytes) | Fault::Skips(bytes) => bytes >= relayed,
+        };
         let asked_again = *executor.sent.lock().unwrap();
-        assert_eq!(asked_again, u32::from(!matches!(fault, Fault::None)), "{fault:?}");
+        assert_eq!(asked_again, u32::from(!whole), "{fault:?} of {relayed} bytes");
     }
 }
 

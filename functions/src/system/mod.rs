@@ -6,6 +6,7 @@ mod meta;
 mod not_found;
 mod openapi;
 mod safe_mode;
+mod sweep;
 
 pub use docs::*;
 pub use health::*;
@@ -13,3 +14,4 @@ pub use meta::*;
 pub use not_found::*;
 pub use openapi::*;
 pub use safe_mode::*;
+pub use sweep::*;

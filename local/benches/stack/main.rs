@@ -41,6 +41,7 @@ async fn bench() {
         let stack = stack::Stack::start(Some(stack::fake_engine())).await;
         let product = measures::prepare(&stack).await;
         measures::latency(&stack, &product, &mut table).await;
+        measures::cancel(&stack, &product, &mut table).await;
         measures::throughput(&stack, &product, &mut table).await;
     }
     println!("{table}");

@@ -2,7 +2,7 @@
 
 Usage: make_engine.py DIRECTORY
 
-The engine reads the run's metadata: `exec` replaces it by another program; otherwise it prints `lines` lines, each the
+The engine reads the run's metadata: `exec` replaces it by another program; with `stubborn` it does not end when it is told to; otherwise it prints `lines` lines, each the
 current time in nanoseconds, `pause` seconds apart.
 """
 
@@ -11,10 +11,14 @@ import zipfile
 from pathlib import Path
 
 MAIN = '''
-import json, os, sys, time
+import json, os, signal, sys, time
 
 if sys.argv[1:2] == ["process"]:
     wanted = json.loads(os.environ.get("ADE_RUN_METADATA", "{}"))
+    if "stubborn" in wanted:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("working", flush=True)
+        time.sleep(60)
     if "exec" in wanted:
         os.execv(wanted["exec"][0], wanted["exec"])
     for _ in range(wanted.get("lines", 0)):

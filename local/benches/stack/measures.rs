@@ -167,6 +167,25 @@ fn delays(events: &[(Instant, Value)]) -> Vec<Duration> {
     printed_and_seen.collect()
 }
 
+/// From the request to cancel a run to its end, with everything stopped; its engine ignores that it is told to end.
+pub(crate) async fn cancel(stack: &Stack, product: &Product, table: &mut Table) {
+    let mut samples = Vec::new();
+    for _ in 0..7 {
+        let body = json!({ "input_documents": [product.document], "options": { "metadata": { "stubborn": true } } });
+        let run = stack.post(&format!("/configs/{}/runs", product.config), &body).await;
+        let run = run["id"].as_str().unwrap();
+        while !stack.get(&format!("/runs/{run}/logs")).await.to_string().contains("working") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let start = Instant::now();
+        stack.post(&format!("/runs/{run}/cancel"), &json!({})).await;
+        let events = stack.follow(run).await;
+        samples.push(events.last().unwrap().0 - start);
+        assert_eq!(events.last().unwrap().1["status"], "canceled");
+    }
+    table.row("run canceled, its engine ignoring SIGTERM: request to completed", summary(&samples), "≤ 6 s");
+}
+
 /// A native program that prints as fast as the pipe takes it.
 pub(crate) async fn throughput(stack: &Stack, product: &Product, table: &mut Table) {
     let lines = 900_000;

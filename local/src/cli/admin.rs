@@ -8,7 +8,7 @@ use ade_core::store::Tables;
 use clap::{Args, Subcommand};
 use console::style;
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::CliError;
@@ -39,6 +39,15 @@ enum AdminCommand {
         /// DynamoDB of this endpoint instead of Amazon's
         #[arg(long, value_name = "URL")]
         aws_endpoint_url: Option<Url>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what is kept no longer; with `--apply`, remove it
+    Sweep {
+        /// Remove it, instead of only counting it
+        #[arg(long)]
+        apply: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -85,6 +94,9 @@ enum WorkspacesCommand {
     Delete {
         /// The workspace, by id
         id: WorkspaceId,
+        /// Remove its runs and documents at once, too
+        #[arg(long)]
+        purge: bool,
     },
 }
 
@@ -92,6 +104,7 @@ enum WorkspacesCommand {
 pub(super) async fn run(connection: &ConnectionArgs, args: AdminArgs) -> Result<(), CliError> {
     match args.command {
         AdminCommand::Bootstrap { name, stack, aws_endpoint_url, json } => bootstrap(&name, stack.as_deref(), aws_endpoint_url, json).await,
+        AdminCommand::Sweep { apply, json } => sweep(&Client::new(&connection.resolve()?)?, apply, json).await,
         AdminCommand::Workspaces(command) => workspaces(&Client::new(&connection.resolve()?)?, command).await,
     }
 }
@@ -116,6 +129,46 @@ async fn bootstrap(name: &str, stack: Option<&str>, endpoint: Option<Url>, json:
     Ok(())
 }
 
+/// Sweeps to the end, however many requests that takes, and adds up what each found.
+async fn sweep(client: &Client, apply: bool, json: bool) -> Result<(), CliError> {
+    const COUNTS: [&str; 8] =
+        ["/runs/count", "/runs/bytes", "/documents/count", "/documents/bytes", "/archives/count", "/archives/bytes", "/expired", "/failed"];
+    let mut total: Option<Value> = None;
+    let mut after = Value::Null;
+    loop {
+        let mut part = client.ask(Method::POST, "/system/sweep", Some(&json!({ "apply": apply, "after": after }))).await?;
+        after = part["next"].take();
+        if let Some(total) = &total {
+            for count in COUNTS {
+                let so_far = total.pointer(count).and_then(Value::as_u64).unwrap_or_default();
+                if let Some(value) = part.pointer_mut(count) {
+                    *value = (so_far + value.as_u64().unwrap_or_default()).into();
+                }
+            }
+        }
+        if after.is_null() {
+            print_item(&part, json, SWEPT);
+            if !json && !apply {
+                println!("nothing was removed; `ade admin sweep --apply` removes it");
+            }
+            return Ok(());
+        }
+        total = Some(part);
+    }
+}
+
+const SWEPT: &[Column] = &[
+    ("runs", |swept| things(&swept["runs"])),
+    ("documents", |swept| things(&swept["documents"])),
+    ("archives of builds", |swept| things(&swept["archives"])),
+    ("documents that expire", |swept| text(swept, "/expired")),
+    ("failed", |swept| text(swept, "/failed")),
+];
+
+fn things(swept: &Value) -> String {
+    format!("{}, {} bytes", text(swept, "/count"), text(swept, "/bytes"))
+}
+
 async fn workspaces(client: &Client, command: WorkspacesCommand) -> Result<(), CliError> {
     match command {
         WorkspacesCommand::List { json } => {
@@ -130,8 +183,8 @@ async fn workspaces(client: &Client, command: WorkspacesCommand) -> Result<(), C
             let body = json!({ "name": name, "slug": slug });
             print_item(&client.ask(Method::PATCH, &format!("/workspaces/{id}"), Some(&body)).await?, json, LIST);
         }
-        WorkspacesCommand::Delete { id } => {
-            client.ask(Method::DELETE, &format!("/workspaces/{id}"), None).await?;
+        WorkspacesCommand::Delete { id, purge } => {
+            client.ask(Method::DELETE, &format!("/workspaces/{id}?purge={purge}"), None).await?;
             print_done(&json!({}), false, &format!("{id} is deleted"));
         }
     }

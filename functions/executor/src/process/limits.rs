@@ -22,6 +22,8 @@ pub struct Limits {
     pub cpu_seconds: u64,
     /// Bytes of one file.
     pub file_size: u64,
+    /// Bytes of all files together.
+    pub written: u64,
     /// Open files.
     pub open_files: u64,
     /// Processes and threads besides those that the user already has. The kernel does not enforce it for root.
@@ -34,6 +36,7 @@ impl From<&Settings> for Limits {
             memory: settings.run_memory_limit.0,
             cpu_seconds: settings.run_cpu.0,
             file_size: settings.run_file_size_limit.0,
+            written: settings.run_output_limit.0,
             open_files: settings.run_open_files.into(),
             processes: settings.run_processes.into(),
         }

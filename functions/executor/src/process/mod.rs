@@ -8,6 +8,7 @@ mod descendants;
 mod limits;
 mod spawn;
 mod watch;
+mod written;
 
 use std::ffi::OsString;
 use std::io;
@@ -84,6 +85,8 @@ pub struct Process {
     child: Child,
     group: Pid,
     limits: Limits,
+    /// Where it may write.
+    places: Vec<PathBuf>,
 }
 
 impl Program {
@@ -113,7 +116,8 @@ impl Program {
         if let Err(error) = std::fs::write(format!("/proc/{group}/oom_score_adj"), FIRST_TO_DIE) {
             tracing::debug!(%error, "the process may have ended already");
         }
-        Ok((Process { child, group, limits: self.limits }, stdout, stderr))
+        let places = self.confinement.as_ref().map_or_else(|| vec![self.home.clone()], |confinement| confinement.reach.write.clone());
+        Ok((Process { child, group, limits: self.limits, places }, stdout, stderr))
     }
 }
 
@@ -123,7 +127,7 @@ impl Process {
         let ended = tokio::select! {
             status = self.child.wait() => Ended { exit: exit(status?), halted: None, excess: None },
             halt = halts.next() => Ended { exit: self.stop().await?, halted: Some(halt), excess: None },
-            excess = watch(self.limits) => Ended { exit: self.kill().await?, halted: None, excess: Some(excess?) },
+            excess = watch(self.limits, &self.places) => Ended { exit: self.kill().await?, halted: None, excess: Some(excess?) },
         };
         self.signal(Signal::SIGKILL)?;
         descendants::end().await?;

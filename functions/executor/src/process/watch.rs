@@ -1,15 +1,20 @@
 //! What a process and everything that it started use together, which no limit of a single process bounds.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::Limits;
 use super::descendants::tree;
+use super::written::written;
 
 /// How often it is looked at.
 const INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often files are looked at, at most: many of them take longer.
+const FILES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A single process that uses too much CPU time is told so by the kernel first.
 const CPU_SLACK: Duration = Duration::from_secs(1);
@@ -23,10 +28,30 @@ pub enum Excess {
     Processes,
     /// CPU time of all processes together.
     Cpu,
+    /// Bytes in all files together.
+    Written,
 }
 
-/// Resolves when the descendants of this process use more than `limits` allow.
-pub(super) async fn watch(limits: Limits) -> io::Result<Excess> {
+/// Resolves when the descendants of this process use more than `limits` allow, or have written more below `places`.
+pub(super) async fn watch(limits: Limits, places: &[PathBuf]) -> io::Result<Excess> {
+    tokio::select! {
+        excess = watch_processes(limits) => excess,
+        excess = watch_files(limits, places) => excess,
+    }
+}
+
+async fn watch_files(limits: Limits, places: &[PathBuf]) -> io::Result<Excess> {
+    loop {
+        let next = Instant::now() + FILES_INTERVAL;
+        let places = places.to_vec();
+        if tokio::task::spawn_blocking(move || written(&places)).await? > limits.written {
+            return Ok(Excess::Written);
+        }
+        sleep_until(next).await;
+    }
+}
+
+async fn watch_processes(limits: Limits) -> io::Result<Excess> {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -1,5 +1,7 @@
 //! The build that a run uses: found, joined or made, and its environment unpacked here.
 
+use std::path::PathBuf;
+
 use ade_core::build::{Build, BuildStatus, CreateBuildError, CreatedBuild, NewBuild, VersionChoice};
 use ade_core::config::{Config, ConfigVersion};
 use ade_core::dispatch::{ExecuteBuild, Work};
@@ -9,7 +11,7 @@ use futures::{TryStreamExt as _, pin_mut};
 
 use super::Executor;
 use crate::stop::{Failed, Stop, fault, outlast};
-use crate::venv::{HydrateError, InUse, Venv, hydrate};
+use crate::venv::{HydrateError, InUse, Venv, hydrate, hydrate_alone};
 
 const STAGE: &str = "build";
 
@@ -22,8 +24,9 @@ pub(super) struct Ready {
     pub(super) in_use: InUse,
 }
 
-/// Finds or makes the build that the run's options name. What happens in a build that is under way goes into the run's log.
-pub(super) async fn ready(executor: &Executor, run: &Run, log: &LogWriter) -> Result<Ready, Stop> {
+/// Finds or makes the build that the run's options name. What happens in a build that is under way goes into the run's log. Without
+/// Landlock the environment is unpacked at `own`, for this run alone.
+pub(super) async fn ready(executor: &Executor, run: &Run, log: &LogWriter, own: PathBuf) -> Result<Ready, Stop> {
     let ade = &executor.ade;
     let config = ade.configs.get(run.config_id).await?.ok_or_else(|| failed(format!("the config {} is gone", run.config_id)))?;
     let choice = run.options.version;
@@ -35,7 +38,12 @@ pub(super) async fn ready(executor: &Executor, run: &Run, log: &LogWriter) -> Re
     loop {
         let build = make(executor, run, log, &config, &version, force, activate).await?;
         let in_use = InUse::begin(&ade.settings, &build).map_err(fault("hydrate"))?;
-        match hydrate(ade, &executor.base, &build).await {
+        let hydrated = if executor.sandbox.layers().landlock {
+            hydrate(ade, &executor.base, &build).await
+        } else {
+            hydrate_alone(ade, &executor.base, &build, Venv::at(&own)).await
+        };
+        match hydrated {
             Ok(venv) => return Ok(Ready { build, venv, in_use }),
             Err(HydrateError::Unusable(reason)) if !rebuilt => {
                 tracing::warn!(build_id = %build.build_id, reason, "building the version again");

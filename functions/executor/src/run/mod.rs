@@ -142,9 +142,9 @@ impl<'a> Attempt<'a> {
 
     async fn work(&mut self) -> Result<(), Stop> {
         let (executor, run) = (self.executor, Arc::clone(&self.run));
-        let input = self.scratch.input();
+        let (input, own) = (self.scratch.input(), self.scratch.own("venv"));
         let preparing =
-            async { tokio::try_join!(stage::stage(&executor.ade.objects, &run, &input), build::ready(executor, &run, &self.log)) };
+            async { tokio::try_join!(stage::stage(&executor.ade.objects, &run, &input), build::ready(executor, &run, &self.log, own)) };
         let (inputs, Ready { build, venv, in_use: _in_use }) = unless_halted(&mut self.brake.halts(), preparing).await?;
         let noting = async { Ok(executor.ade.runs.note_build(&self.lease, &build).await?) };
         unless_halted(&mut self.brake.halts(), noting).await?;
@@ -214,8 +214,12 @@ impl<'a> Attempt<'a> {
     }
 
     async fn publish_outputs(&mut self) -> Result<(), Stop> {
-        let found = outputs::find(&self.scratch.output())?;
+        let found = self.find_outputs()?;
         unless_halted(&mut self.brake.halts(), self.upload(found)).await
+    }
+
+    fn find_outputs(&self) -> Result<Vec<Output>, Stop> {
+        outputs::find(&self.scratch.output(), self.executor.ade.settings.run_output_limit.0)
     }
 
     /// Publishes what the engine left before it failed or was stopped; files that can't be published don't change how the run ends.
@@ -223,7 +227,7 @@ impl<'a> Attempt<'a> {
         if !self.found.outputs.is_empty() {
             return Ok(());
         }
-        match outputs::find(&self.scratch.output()) {
+        match self.find_outputs() {
             Ok(found) => self.upload(found).await,
             Err(Stop::Failed(failed)) => {
                 tracing::warn!(reason = failed.message, "the outputs of a run that did not succeed are not kept");

@@ -33,8 +33,10 @@ impl Output {
 
 /// The files below a directory, sorted by path. Called when no process is left that could change them. Only regular files with
 /// ordinary names count: a link could name any file of this machine.
-pub(super) fn find(directory: &Path) -> Result<Vec<Output>, Stop> {
+/// All of them together may have `limit` bytes.
+pub(super) fn find(directory: &Path, limit: u64) -> Result<Vec<Output>, Stop> {
     let (mut found, mut open) = (Vec::new(), vec![(directory.to_owned(), String::new())]);
+    let mut bytes = 0u64;
     while let Some((path, prefix)) = open.pop() {
         for entry in std::fs::read_dir(&path).map_err(fault(STAGE))? {
             let entry = entry.map_err(fault(STAGE))?;
@@ -52,6 +54,11 @@ pub(super) fn find(directory: &Path) -> Result<Vec<Output>, Stop> {
                 let message = format!("the engine left more than {COUNT_LIMIT} output files");
                 return Err(Failed::new(FailureCode::LimitExceeded, STAGE, message).into());
             } else {
+                bytes = bytes.saturating_add(metadata.len());
+                if bytes > limit {
+                    let message = format!("the engine left more than {limit} bytes of output");
+                    return Err(Failed::new(FailureCode::LimitExceeded, STAGE, message).into());
+                }
                 found.push(Output { path: below, file: entry.path(), byte_size: metadata.len() });
             }
         }
@@ -117,11 +124,12 @@ mod tests {
         std::fs::write(dir.path().join("bad\nname"), "").unwrap();
         std::os::unix::fs::symlink("/etc/passwd", dir.path().join("link")).unwrap();
         std::os::unix::fs::symlink("/etc", dir.path().join("b/dir")).unwrap();
-        let found = find(dir.path()).unwrap();
+        let found = find(dir.path(), 4).unwrap();
         assert_eq!(
             found.iter().map(|output| (output.path.as_str(), output.byte_size)).collect::<Vec<_>>(),
             [("a.xlsx", 2), ("b/x.csv", 1)]
         );
+        assert!(matches!(find(dir.path(), 2), Err(Stop::Failed(failed)) if failed.failure.code == FailureCode::LimitExceeded));
         assert!(any_as_large_as(dir.path(), 2).unwrap() && !any_as_large_as(dir.path(), 3).unwrap());
     }
 
@@ -131,6 +139,6 @@ mod tests {
         for i in 0..=COUNT_LIMIT {
             std::fs::write(dir.path().join(i.to_string()), "").unwrap();
         }
-        assert!(matches!(find(dir.path()), Err(Stop::Failed(failed)) if failed.failure.code == FailureCode::LimitExceeded));
+        assert!(matches!(find(dir.path(), u64::MAX), Err(Stop::Failed(failed)) if failed.failure.code == FailureCode::LimitExceeded));
     }
 }

@@ -37,6 +37,13 @@ pub(super) fn verdict(evidence: &Evidence<'_>) -> Option<Failed> {
         Some(Excess::Cpu) => {
             return Some(Failed::new(FailureCode::CpuLimitExceeded, STAGE, "the engine used more CPU time than a run may"));
         }
+        Some(Excess::Written) => {
+            return Some(Failed::new(
+                FailureCode::LimitExceeded,
+                STAGE,
+                "the engine wrote more into all its files together than a run may",
+            ));
+        }
         None => {}
     }
     let exit_code = match evidence.exit {

@@ -57,6 +57,15 @@ pub async fn hydrate(ade: &Ade, base: &Base, build: &Build) -> Result<Venv, Hydr
     Ok(venv)
 }
 
+/// The environment of a build for a single run, at `place`. Where nothing keeps a run from changing what is cached here, only what was
+/// just compared with the build's record can be trusted.
+pub async fn hydrate_alone(ade: &Ade, base: &Base, build: &Build, place: Venv) -> Result<Venv, HydrateError> {
+    let archive = build.archive.clone().ok_or_else(|| HydrateError::Unusable("none is recorded".to_owned()))?;
+    remove(place.dir())?;
+    make(ade, base, build, archive, &place).await?;
+    Ok(place)
+}
+
 async fn make(ade: &Ade, base: &Base, build: &Build, archive: Archive, making: &Venv) -> Result<(), HydrateError> {
     tokio::fs::create_dir_all(making.dir()).await?;
     let packed = making.dir().join("venv.tar.zst");

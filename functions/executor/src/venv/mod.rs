@@ -22,7 +22,7 @@ use crate::base::Base;
 
 pub use archive::{pack, unpack};
 pub use cache::{InUse, trim};
-pub use hydrate::{HydrateError, hydrate};
+pub use hydrate::{HydrateError, hydrate, hydrate_alone};
 
 /// Facts about an environment that travel with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,10 @@ pub struct Venv {
 /// arrive late and are lost in a crash. See the `site` module for the format.
 const PTH: &str = "ade.pth";
 const LINE_BUFFERING: &str = "import sys; sys.stdout.reconfigure(line_buffering=True)";
+/// Lets process pools work without `/dev/shm`.
+const PROCESSES: &str = "import _ade_processes";
+const MODULES: [(&str, &str); 2] =
+    [("_ade_processes.py", include_str!("python/_ade_processes.py")), ("_ade_semaphore.py", include_str!("python/_ade_semaphore.py"))];
 const MANIFEST: &str = "ade-venv.json";
 
 impl Venv {
@@ -108,7 +112,10 @@ impl Venv {
         write_if_different(&self.dir.join("pyvenv.cfg"), settings.as_bytes())?;
         let shared = if overlay { format!("{}\n", base.site_packages().display()) } else { String::new() };
         // The config is named relative to the directory of the file, so that the environment can be renamed.
-        let paths = format!("{shared}../../../config/src\n{LINE_BUFFERING}\n");
+        let paths = format!("{shared}../../../config/src\n{LINE_BUFFERING}\n{PROCESSES}\n");
+        for (name, source) in MODULES {
+            write_if_different(&packages.join(name), source.as_bytes())?;
+        }
         write_if_different(&packages.join(PTH), paths.as_bytes())?;
         let python = self.python();
         if std::fs::read_link(&python).ok().as_deref() != Some(&base.python) {

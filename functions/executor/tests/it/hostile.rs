@@ -91,12 +91,71 @@ refused("the input", lambda: open(document, "w"), "EACCES")
     });
 }
 
+/// Locks and queues of processes work without what all runs of a machine share.
+#[test]
+fn processes_work_together_without_shared_names() {
+    test(async |stack: Stack| {
+        let code = engine(
+            r#"
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+refused("shared memory", lambda: open("/dev/shm/ade-hostile", "w"), "EACCES", "ENOENT")
+def square(n):
+    return n * n
+def count(value, times):
+    for _ in range(times):
+        with value.get_lock():
+            value.value += 1
+def double(numbers, doubles):
+    while (number := numbers.get()) is not None:
+        doubles.put(2 * number)
+context = multiprocessing.get_context("fork")
+with ProcessPoolExecutor(4, mp_context=context) as pool:
+    assert list(pool.map(square, range(500))) == [n * n for n in range(500)]
+    assert isinstance(pool.submit(int, "x").exception(), ValueError)
+with context.Pool(4) as pool:
+    assert pool.map(square, range(500)) == [n * n for n in range(500)]
+value = context.Value("i", 0)
+counters = [context.Process(target=count, args=(value, 500)) for _ in range(4)]
+for counter in counters: counter.start()
+for counter in counters: counter.join()
+assert value.value == 2000, value.value
+numbers, doubles = context.Queue(2), context.SimpleQueue()
+worker = context.Process(target=double, args=(numbers, doubles))
+worker.start()
+for n in range(50): numbers.put(n)
+assert [doubles.get() for _ in range(50)] == [2 * n for n in range(50)]
+numbers.put(None)
+worker.join()
+lock, again, bounded = context.Lock(), context.RLock(), context.BoundedSemaphore(2)
+assert lock.acquire() and not lock.acquire(block=False) and not lock.acquire(timeout=0.01)
+lock.release()
+try: lock.release()
+except ValueError: pass
+else: raise AssertionError("released too often")
+again.acquire(); again.acquire(); again.release(); again.release()
+assert bounded.acquire() and bounded.acquire() and not bounded.acquire(timeout=0)
+event = context.Event()
+context.Process(target=event.set).start()
+assert event.wait(30)
+"#,
+        );
+        succeeded(&stack.run(&code).await);
+        stack.stop().await;
+    });
+}
+
 #[test]
 fn who_takes_too_much_is_stopped_for_it() {
-    let limits =
-        [("ADE_RUN_MEMORY_LIMIT", "300MiB"), ("ADE_RUN_PROCESSES", "40"), ("ADE_RUN_CPU_SECONDS", "3"), ("ADE_LOG_BYTES_LIMIT", "1MiB")];
+    let limits = [
+        ("ADE_RUN_MEMORY_LIMIT", "300MiB"),
+        ("ADE_RUN_PROCESSES", "40"),
+        ("ADE_RUN_CPU_SECONDS", "3"),
+        ("ADE_LOG_BYTES_LIMIT", "1MiB"),
+        ("ADE_RUN_OUTPUT_LIMIT", "50MiB"),
+    ];
     test_with(&limits, async |stack: Stack| {
-        use FailureCode::{CpuLimitExceeded, FileSizeLimitExceeded, OutOfMemory, ProcessLimitExceeded, Timeout};
+        use FailureCode::{CpuLimitExceeded, FileSizeLimitExceeded, LimitExceeded, OutOfMemory, ProcessLimitExceeded, Timeout};
         let cases = [
             ("while True: os.fork()", ProcessLimitExceeded),
             (
@@ -108,6 +167,10 @@ fn who_takes_too_much_is_stopped_for_it() {
             ("[os.fork() for _ in range(2)]\nhoard = bytearray(os.urandom(1 << 20) * 150)\ntime.sleep(60)", OutOfMemory),
             ("shared = mmap.mmap(-1, 600 << 20)\nfor at in range(0, 600 << 20, 4096): shared[at] = 1\ntime.sleep(60)", OutOfMemory),
             ("with open(output / 'sparse', 'wb') as file: file.seek(100 << 30); file.write(b'x')", FileSizeLimitExceeded),
+            // No file alone, but all together: found while it goes on, wherever they are, and at the end.
+            ("for n in range(60): (output / str(n)).write_bytes(bytes(1 << 20))\ntime.sleep(60)", LimitExceeded),
+            ("for n in range(60): open(str(n), 'wb').write(bytes(1 << 20))\ntime.sleep(60)", LimitExceeded),
+            ("for n in range(60): (output / str(n)).write_bytes(bytes(1 << 20))", LimitExceeded),
             ("signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", CpuLimitExceeded),
             ("while True: print('x' * 1000)", Timeout),
             ("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)", Timeout),
@@ -128,6 +191,25 @@ fn who_takes_too_much_is_stopped_for_it() {
     });
 }
 
+#[test]
+fn without_landlock_no_run_changes_the_environment_of_the_next() {
+    test_with(&[("ADE_SANDBOX", "off")], async |stack: Stack| {
+        let code = "changed = Path(sys.prefix, 'config/src/ade_config/__init__.py')\nassert not changed.read_text()\n\
+                    changed.write_text('import os')\nprint(sys.prefix)";
+        let mut places = Vec::new();
+        for _ in 0..2 {
+            let ended = stack.run(code).await;
+            succeeded(&ended);
+            places.extend(ended.events.iter().find_map(|event| match &event.body {
+                EventBody::RunLog(line) => Some(line.message.clone()),
+                _ => None,
+            }));
+        }
+        assert!(places.len() == 2 && places[0] != places[1] && places.iter().all(|place| place.contains("/runs/run_")), "{places:?}");
+        stack.stop().await;
+    });
+}
+
 /// Root and everybody else are confined by different means, so these tests are run as both where that is possible.
 #[test]
 fn an_ordinary_user_contains_them_as_well() {
@@ -142,12 +224,16 @@ fn an_ordinary_user_contains_them_as_well() {
         let program = place.path().join("it");
         std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let tests = ["hostile::nothing_of_the_machine_is_within_reach", "hostile::who_takes_too_much_is_stopped_for_it"];
+        let tests = [
+            "hostile::nothing_of_the_machine_is_within_reach",
+            "hostile::processes_work_together_without_shared_names",
+            "hostile::who_takes_too_much_is_stopped_for_it",
+        ];
         let mut command = Command::new(program);
         command.args(tests).args(["--exact", "--test-threads=1"]).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         let output = command.env("TMPDIR", "/tmp").current_dir("/").uid(NOBODY).gid(NOBODY).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && said.contains("2 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && said.contains("3 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
         stack.stop().await;
     });
 }

@@ -49,14 +49,15 @@ impl Address {
     }
 }
 
-/// Follows a run to its end, however often the connection breaks or the server moves; every event that arrives, in order.
-async fn follow(run: String, address: watch::Receiver<Address>) -> Vec<Value> {
+/// Follows a run (`runs/<id>`) or build to its end, however often the connection breaks or the server moves; every event that arrives, in
+/// order.
+async fn follow(what: String, address: watch::Receiver<Address>) -> Vec<Value> {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut events: Vec<Value> = Vec::new();
     loop {
         let Address { url, key } = address.borrow().clone();
         let last = events.last().map_or(0, |event| event["id"].as_u64().unwrap());
-        let path = format!("{url}{BASE}/runs/{run}/events?after_id={last}&follow=true");
+        let path = format!("{url}{BASE}/{what}/events?after_id={last}&follow=true");
         if let Ok(response) = client.get(path).bearer_auth(key).send().await
             && response.status() == 200
         {
@@ -69,7 +70,7 @@ async fn follow(run: String, address: watch::Receiver<Address>) -> Vec<Value> {
                         events.push(event);
                     }
                 }
-                if events.last().is_some_and(|event| event["type"] == "run.completed") {
+                if events.last().is_some_and(|event| event["type"].as_str().unwrap().ends_with(".completed")) {
                     return events;
                 }
             }
@@ -104,7 +105,7 @@ async fn killed_executors_and_a_killed_server_lose_no_run() {
         let engine = json!({ "mode": "ticks", "count": 20, "interval_ms": rand::rng().random_range(5..60) });
         let body = json!({ "input_documents": [document], "options": { "metadata": { "engine": engine } } });
         let run = id(&stack.api.post(&format!("/configs/{config}/runs"), &body).await.expect(201));
-        followers.insert(run.clone(), tokio::spawn(follow(run, address.clone())));
+        followers.insert(run.clone(), tokio::spawn(follow(format!("runs/{run}"), address.clone())));
         tokio::time::sleep(Duration::from_millis(rand::rng().random_range(0..300))).await;
         if killed < kills && kill_one(&stack, "executor") {
             killed += 1;
@@ -162,6 +163,48 @@ async fn a_killed_builder_is_replaced() {
     assert_eq!(begun.count(), 2, "both attempts are in the log");
     let reused = stack.api.post(&path, &json!({})).await.expect(200);
     assert_eq!((&reused["id"], &reused["reused"]), (&json!(build), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_builders_lose_no_build() {
+    let settings = [("ADE_LOCAL_REAPER_SECONDS", "2"), ("ADE_MAX_ATTEMPTS", "50")];
+    let mut stack = Stack::start_with(&settings).await;
+    let (moved, address) = watch::channel(Address::of(&stack));
+    let mut followers = BTreeMap::new();
+    let builds = count() / 4;
+    let mut killed = 0;
+    for n in 0..builds {
+        let config = stack.config().await;
+        // Each build is another one.
+        let slow = format!("import time\ntime.sleep(0.{})\nN = {n}\n", rand::rng().random_range(1..9));
+        stack.bucket().put(&format!("configs/{config}/draft/src/ade_config/__init__.py"), slow.as_bytes()).await;
+        let path = stack.in_workspace(&format!("configs/{config}/builds"));
+        let build = id(&stack.api.post(&path, &json!({})).await.expect(201));
+        followers.insert(build.clone(), (config, tokio::spawn(follow(format!("builds/{build}"), address.clone()))));
+        tokio::time::sleep(Duration::from_millis(rand::rng().random_range(0..900))).await;
+        killed += usize::from(n % 2 == 0 && kill_one(&stack, "builder"));
+        if n == builds / 2 {
+            stack.kill();
+            stack.restart().await;
+            moved.send_replace(Address::of(&stack));
+        }
+    }
+    let mut attempts = BTreeMap::new();
+    let deadline = Instant::now() + PATIENCE;
+    for (build, (config, follower)) in followers {
+        let events = tokio::time::timeout_at(deadline.into(), follower).await.unwrap_or_else(|_| panic!("{build} never ends")).unwrap();
+        assert_whole_log(&events, "build");
+        let record = stack.api.get(&format!("/builds/{build}")).await.expect(200);
+        assert_eq!(record["status"], "active", "{record:#}");
+        let log =
+            stack.api.stream(stack.api.request(http::Method::GET, &format!("/builds/{build}/events?follow=false"))).await.rest().await;
+        assert!(log == events, "{build}: what a follower has seen is the log");
+        let config = stack.api.get(&stack.in_workspace(&format!("configs/{config}"))).await.expect(200);
+        assert_eq!(config["active_build_id"], build.as_str(), "{config:#}");
+        let begun = events.iter().filter(|event| event["step"] == "create_venv" && event["status"] == "started").count();
+        *attempts.entry(begun).or_insert(0) += 1;
+    }
+    println!("{builds} builds, {killed} builders and the server killed; builds by attempts that began: {attempts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,7 @@ pub(super) fn least_role(operation: &str) -> &'static str {
         "create-api-key" | "list-api-keys" | "revoke-api-key" | "update-workspace" | "list-members" | "put-member" | "delete-member" => {
             "admin"
         }
-        "create-workspace" | "delete-workspace" | "put-safe-mode" => "system_admin",
+        "create-workspace" | "delete-workspace" | "put-safe-mode" | "sweep" => "system_admin",
         other => panic!("who may use {other}?"),
     }
 }
