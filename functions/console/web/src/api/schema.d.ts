@@ -549,6 +549,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/system/sweep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sweep
+         * @description Counts what is kept no longer, or removes it, which the system also does by itself, a little every minute. A request looks at a bounded
+         *     number of things; the next one goes on from its `next`. Needs a system admin key.
+         */
+        post: operations["sweep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces": {
         parameters: {
             query?: never;
@@ -586,8 +607,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a workspace
-         * @description Needs a system admin key. The workspace must have no configs and no runs under way. Its keys and members go with it; what is left of
-         *     older runs and documents is removed when their retention ends.
+         * @description Needs a system admin key. The workspace must have no configs and no runs under way. Its keys and members go with it; its
+         *     older runs and documents are removed after a week (`ADE_DELETED_RETENTION`), or at once with `purge`.
          */
         delete: operations["delete-workspace"];
         options?: never;
@@ -3042,6 +3063,19 @@ export interface components {
          * @enum {string}
          */
         SheetVisibility: "visible" | "hidden" | "very_hidden";
+        /** @description What is swept. */
+        StartSweep: {
+            /**
+             * @description Whether to remove it; else it is only counted.
+             * @default false
+             */
+            apply: boolean;
+            /**
+             * @description Where the sweep goes on: `next` of the answer before.
+             * @default null
+             */
+            after: string | null;
+        };
         /**
          * @description Where a step of a build is.
          * @enum {string}
@@ -3055,6 +3089,46 @@ export interface components {
             id: string;
             /** @description Its name for people. */
             name: string;
+        };
+        /** @description A part of a sweep: what is kept no longer. */
+        Sweep: {
+            /** @description Always `ade.sweep`. */
+            object: components["schemas"]["SweepObject"];
+            /** @description Whether it was removed. */
+            applied: boolean;
+            /** @description Runs with their outputs, logs and copies of documents. */
+            runs: components["schemas"]["SweptThings"];
+            /** @description Documents that were deleted, or never uploaded. */
+            documents: components["schemas"]["SweptThings"];
+            /** @description Archives of builds that are not used. */
+            archives: components["schemas"]["SweptThings"];
+            /**
+             * Format: int64
+             * @description Documents whose time is up: they count as deleted from now on, and their bytes go later.
+             */
+            expired: number;
+            /**
+             * Format: int64
+             * @description Things that could not be looked at.
+             */
+            failed: number;
+            /** @description Where the sweep goes on; null at its end. */
+            next: string | null;
+        };
+        /** @enum {string} */
+        SweepObject: "ade.sweep";
+        /** @description Things of one kind. */
+        SweptThings: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Bytes of their objects.
+             */
+            bytes: number;
         };
         /** @description What was found in a table. */
         TableSummary: {
@@ -5856,6 +5930,128 @@ export interface operations {
             };
         };
     };
+    sweep: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "apply": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["StartSweep"];
+            };
+        };
+        responses: {
+            /** @description What is kept no longer, as far as this request has come. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sweep"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another state is needed first, or somebody else was faster. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-workspaces": {
         parameters: {
             query?: {
@@ -6133,7 +6329,10 @@ export interface operations {
     };
     "delete-workspace": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Remove its runs and documents at once. */
+                purge?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The workspace. */
@@ -6143,7 +6342,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone. */
+            /** @description It is gone; the rest of its runs and documents follows within minutes. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is gone; with `purge` nothing of it is left. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6179,6 +6385,15 @@ export interface operations {
             };
             /** @description It has runs that are not over (`in_use`), or configs (`workspace_not_empty`). */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
