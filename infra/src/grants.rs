@@ -1,7 +1,7 @@
 //! What each function may do on AWS, and nothing else.
 //!
-//! A new operation is entered in [`GRANTS`]; without an entry the template can't be made. A test compares every entry with what its
-//! function really did while the tests of the whole stack ran, so an entry that is too small or too large does not stay.
+//! A new operation is entered in [`GRANTS`]; without an entry the template can't be made. Entries never name
+//! all actions or all resources, which a test holds the template to.
 //!
 //! What all operations with a caller have in common is in [`SIGNED_IN`], what all POSTs have in common in [`ONCE`].
 

@@ -47,6 +47,19 @@ test("a workbook is uploaded, and noticed when it comes twice", async () => {
   await page.getByText("The same file is here already").waitFor();
 });
 
+test("one looks into it, from sheet to sheet", async () => {
+  const { page } = window;
+  await page.getByRole("button", { name: "Look into member-return.xlsx" }).click();
+  const rows = page.getByRole("group", { name: "Rows of member-return.xlsx" });
+  await rows.getByRole("row").nth(3).waitFor();
+  const sheet = page.getByLabel("Sheet of member-return.xlsx");
+  const names = await sheet.getByRole("option").allTextContents();
+  const before = await rows.textContent();
+  await sheet.selectOption(names.find((name) => name !== names[0])!);
+  await expect.poll(() => rows.textContent()).not.toBe(before);
+  await page.getByRole("button", { name: "Close", exact: true }).first().click();
+});
+
 test("it is run, and the run is watched live", async () => {
   const { page } = window;
   await page.getByRole("button", { name: "Run member-return.xlsx" }).click();
@@ -56,6 +69,25 @@ test("it is run, and the run is watched live", async () => {
   await page.getByText("Run queued").waitFor();
   await page.getByText("complete", { exact: true }).waitFor({ timeout: 40_000 });
   await page.getByText(/^Run succeeded/).waitFor();
+});
+
+test("the output is looked into", async () => {
+  const { page } = window;
+  await page.getByRole("tab", { name: "Output" }).click();
+  const rows = page.getByRole("group", { name: "Rows of member-return_normalized.xlsx" });
+  await rows.getByRole("cell", { name: /@/ }).first().waitFor();
+});
+
+test("an issue leads to the cell it is about, in the source and in the output", async () => {
+  const { page } = window;
+  await page.getByRole("tab", { name: "Issues" }).click();
+  const cell = page.getByRole("button", { name: /^Show cell/ }).first();
+  const value = (await page.getByRole("row").nth(1).getByRole("cell").nth(3).textContent())!;
+  await cell.click();
+  const marked = page.getByRole("dialog").locator("td[aria-current=true]");
+  await expect.poll(() => marked.count()).toBe(2);
+  expect(await marked.allTextContents()).toContain(value);
+  await page.getByRole("button", { name: "Close" }).click();
 });
 
 test("the mapping says why", async () => {

@@ -3,13 +3,7 @@ import createClient, { type Middleware } from "openapi-fetch";
 import { currentKey } from "@/session/provider";
 import { getSession, signOut } from "@/session/session";
 import { Problem } from "./problem";
-import type { PlannedPaths } from "./planned";
 import type { components, paths } from "./schema";
-
-/** What the API describes, with what is planned on top. */
-type Paths = Omit<paths, keyof PlannedPaths> & {
-  [P in keyof PlannedPaths]: P extends keyof paths ? Omit<paths[P], keyof PlannedPaths[P]> & PlannedPaths[P] : PlannedPaths[P];
-};
 
 export type Schemas = components["schemas"];
 
@@ -32,7 +26,7 @@ const signedIn: Middleware = {
   onError: ({ error }) => (error instanceof Error && error.name === "AbortError" ? error : Problem.offline()),
 };
 
-export const api = createClient<Paths>({
+export const api = createClient<paths>({
   baseUrl: apiBase,
   // Lists of values are repeated: `status=queued&status=running`.
   querySerializer: { array: { style: "form", explode: true } },

@@ -116,6 +116,24 @@ export const documentsQuery = (workspace: string, filters: DocumentFilters) =>
     refetchInterval: (query) => (query.state.data?.pages.some((page) => page.data.some(({ last_run }) => last_run && isLive(last_run.status))) ? 2_000 : 15_000),
   });
 
+/** Where a sheet is: in a document, or in an output of a run (the first workbook, when no path is given). */
+export type SheetSource = { document: string } | { run: string; path: string | undefined };
+
+/** Rows of a page of a sheet. */
+export const SHEET_ROWS = 50;
+
+export const sheetPageQuery = (source: SheetSource, sheet: string | undefined, offset: number) =>
+  queryOptions({
+    queryKey: ["sheet", source, sheet, offset],
+    queryFn: ({ signal }) => {
+      const query = { offset, limit: SHEET_ROWS, ...(sheet === undefined ? {} : { sheet }) };
+      if ("document" in source) return data(api.GET("/documents/{document_id}/preview", { params: { path: { document_id: source.document }, query }, signal }));
+      return data(api.GET("/runs/{run_id}/preview", { params: { path: { run_id: source.run }, query: { ...query, ...(source.path === undefined ? {} : { path: source.path }) } }, signal }));
+    },
+    staleTime: Infinity,
+    placeholderData: (before) => before,
+  });
+
 export const sheetsQuery = (document: string) =>
   queryOptions({
     queryKey: ["document", document, "sheets"],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ansi, plain } from "./ansi";
-import { columnName } from "./cells";
+import { columnName, parseCell } from "./cells";
 import { ago, bytes, duration, elapsed, shortId } from "./format";
 
 describe("formats", () => {
@@ -26,6 +26,12 @@ describe("formats", () => {
 describe("cells", () => {
   test("columns have the names that sheets give them", () => {
     expect([0, 25, 26, 51, 701, 702, 16_383].map(columnName)).toEqual(["A", "Z", "AA", "AZ", "ZZ", "AAA", "XFD"]);
+  });
+
+  test("cells are read as they are written", () => {
+    expect(["A1", "$B$4", "XFD1048576"].map(parseCell)).toEqual([{ row: 0, column: 0 }, { row: 3, column: 1 }, { row: 1_048_575, column: 16_383 }]);
+    expect(["Sheet1!C17", "'It''s! all'!C17"].map(parseCell)).toEqual([{ row: 16, column: 2 }, { row: 16, column: 2 }]);
+    expect(["", "A", "1", "A0", "A1:B2", "ABCD1"].map(parseCell)).toEqual(Array(6).fill(undefined));
   });
 });
 

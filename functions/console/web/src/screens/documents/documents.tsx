@@ -17,6 +17,7 @@ import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
 import { Status } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
 import { failed, said } from "@/ui/toast";
+import { PreviewDialog } from "./preview-dialog";
 import { RunDialog } from "./run-dialog";
 import { UploadList } from "./upload-list";
 import { upload, useUploads } from "./uploads";
@@ -35,6 +36,7 @@ export function DocumentsScreen() {
   const [selection, setSelection] = useState<RowSelectionState>({});
   const [running, setRunning] = useState<Document[]>([]);
   const [deleting, setDeleting] = useState<Document[]>([]);
+  const [looking, setLooking] = useState<Document>();
   const [dragging, setDragging] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const safeMode = useSafeMode();
@@ -60,7 +62,9 @@ export function DocumentsScreen() {
         header: "Name",
         cell: ({ row: { original } }) => (
           <div className="min-w-0">
-            <span className="block truncate font-medium" title={original.name}>{original.name}</span>
+            {original.status === "ready" ? (
+              <button type="button" className="block max-w-full truncate text-left font-medium hover:underline" title={original.name} aria-label={`Look into ${original.name}`} onClick={() => setLooking(original)}>{original.name}</button>
+            ) : <span className="block truncate font-medium" title={original.name}>{original.name}</span>}
             <span className="block truncate text-xs text-faint">by {original.uploader.name ?? original.uploader.id}</span>
           </div>
         ),
@@ -223,6 +227,17 @@ export function DocumentsScreen() {
           </Button>
         ) : null}
       </Page>
+      {looking ? (
+        <PreviewDialog
+          document={looking}
+          blocked={safeMode && `Safe mode: ${safeMode}`}
+          onClose={() => setLooking(undefined)}
+          onRun={() => {
+            setRunning([looking]);
+            setLooking(undefined);
+          }}
+        />
+      ) : null}
       {running.length > 0 ? <RunDialog documents={running} onClose={() => setRunning([])} /> : null}
       <DeleteDialog documents={deleting} workspace={workspace} onClose={() => setDeleting([])} onDeleted={() => setSelection({})} />
     </div>

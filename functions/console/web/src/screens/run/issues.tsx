@@ -1,19 +1,21 @@
 import { CircleCheck } from "lucide-react";
 import { useMemo, useState } from "react";
-import type { Artifact } from "@/api/queries";
+import type { Artifact, Run } from "@/api/queries";
 import { count, words } from "@/lib/format";
 import { Select } from "@/ui/form";
 import { Empty } from "@/ui/states";
 import { Badge } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
+import { type PlacedIssue, CellDialog } from "./cell-dialog";
 
 const SHOWN = 500;
 
 /** Cells that a validator found wrong: where they are in the source, where in the output. */
-export function Issues({ artifact }: { artifact: Artifact }) {
+export function Issues({ artifact, run }: { artifact: Artifact; run: Run }) {
+  const [looking, setLooking] = useState<PlacedIssue>();
   const [field, setField] = useState("");
   const [sheet, setSheet] = useState("");
-  const all = useMemo(() => artifact.tables.flatMap((table) => table.validation_issues.map((issue) => ({ ...issue, sheet: table.source_sheet }))), [artifact]);
+  const all = useMemo(() => artifact.tables.flatMap((table) => table.validation_issues.map((issue): PlacedIssue => ({ ...issue, file: table.source_file, sheet: table.source_sheet, outputSheet: table.output?.sheet }))), [artifact]);
   const total = artifact.tables.reduce((sum, table) => sum + table.validation_issue_count, 0);
   const fields = [...new Set(all.map((issue) => issue.field))].sort();
   const sheets = [...new Set(all.map((issue) => issue.sheet))];
@@ -56,7 +58,9 @@ export function Issues({ artifact }: { artifact: Artifact }) {
           <tbody>
             {chosen.slice(0, SHOWN).map((issue, index) => (
               <Tr key={index}>
-                <Td className="font-mono text-xs whitespace-nowrap">{issue.cell ?? "–"}</Td>
+                <Td className="font-mono text-xs whitespace-nowrap">
+                  {issue.cell ? <button type="button" aria-label={`Show cell ${issue.cell}`} className="text-accent underline underline-offset-2" onClick={() => setLooking(issue)}>{issue.cell}</button> : "–"}
+                </Td>
                 <Td className="font-mono text-xs whitespace-nowrap">{issue.output_cell ?? "–"}</Td>
                 <Td>{issue.field}</Td>
                 <Td className="max-w-56 truncate" title={issue.value ?? undefined}>{issue.value === null ? <span className="text-faint">empty</span> : issue.value}</Td>
@@ -69,6 +73,7 @@ export function Issues({ artifact }: { artifact: Artifact }) {
         </Table>
         {chosen.length > SHOWN ? <p className="border-t border-line px-4 py-3 text-soft">The first {SHOWN} are shown. Choose a field or a sheet to see others.</p> : null}
       </Card>
+      {looking ? <CellDialog run={run} issue={looking} onClose={() => setLooking(undefined)} /> : null}
     </>
   );
 }

@@ -1,36 +1,50 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Download as DownloadIcon, FileSpreadsheet } from "lucide-react";
-import { type Run, isLive, outputDownload, outputsQuery, save } from "@/api/queries";
+import { useState } from "react";
+import { type Artifact, type Run, isLive, outputDownload, outputsQuery, save } from "@/api/queries";
+import { cn } from "@/lib/cn";
 import { bytes } from "@/lib/format";
 import { Button } from "@/ui/button";
+import { SheetView } from "@/ui/sheet";
 import { Empty, Failed, LoadingRows } from "@/ui/states";
 import { Card } from "@/ui/table";
 import { failed } from "@/ui/toast";
 
-/** The files that a run produced. */
-export function Outputs({ run }: { run: Run }) {
+const TABLES = /\.(xlsx|xlsm|xlsb|xls|ods|csv|tsv|txt)$/i;
+
+/** The files that a run produced, and what is in them. */
+export function Outputs({ run, artifact }: { run: Run; artifact?: Artifact | undefined }) {
   const over = !isLive(run.status);
   const { data, error, isLoading, refetch } = useQuery({ ...outputsQuery(run.id), enabled: over });
   const download = useMutation({ mutationFn: (path: string) => outputDownload(run.id, path), onSuccess: save, onError: (refused) => failed(refused) });
+  const [chosen, setChosen] = useState<string>();
   if (!over) return <Card><Empty title="Still at work">Outputs appear here when the run is over. The log shows what happens.</Empty></Card>;
   if (isLoading) return <Card><LoadingRows rows={2} /></Card>;
   if (error) return <Card><Failed error={error} retry={() => void refetch()} /></Card>;
   if (!data || data.data.length === 0) return <Card><Empty title="No outputs">{run.options.dry_run ? "A dry run writes none." : "This run produced no file."}</Empty></Card>;
+  const shown = chosen ?? data.data.find(({ name }) => TABLES.test(name))?.name;
+  // Of one document the sheets of the output are known; of several the first of each is shown.
+  const sheets = run.input_documents.length === 1 ? [...new Set(artifact?.tables.flatMap(({ output }) => (output ? [output.sheet] : [])))] : [];
   return (
-    <Card>
-      <ul className="divide-y divide-line">
-        {data.data.map((output) => (
-          <li key={output.name} className="flex h-12 items-center gap-3 px-4 [&_svg]:size-4">
-            <FileSpreadsheet className="text-faint" />
-            <span className="truncate font-medium">{output.name}</span>
-            <span className="num text-xs text-faint">{bytes(output.byte_size)}</span>
-            <Button className="ml-auto" size="small" onClick={() => download.mutate(output.name)} disabled={download.isPending}>
-              <DownloadIcon />
-              Download
-            </Button>
-          </li>
-        ))}
-      </ul>
-    </Card>
+    <>
+      <Card className="shrink-0">
+        <ul className="divide-y divide-line">
+          {data.data.map((output) => (
+            <li key={output.name} className="flex h-12 items-center gap-3 px-4 [&_svg]:size-4">
+              <FileSpreadsheet className="text-faint" />
+              {TABLES.test(output.name) ? (
+                <button type="button" aria-pressed={output.name === shown} onClick={() => setChosen(output.name)} className={cn("truncate font-medium hover:underline", output.name === shown && data.data.length > 1 && "text-accent")}>{output.name}</button>
+              ) : <span className="truncate font-medium">{output.name}</span>}
+              <span className="num text-xs text-faint">{bytes(output.byte_size)}</span>
+              <Button className="ml-auto" size="small" onClick={() => download.mutate(output.name)} disabled={download.isPending}>
+                <DownloadIcon />
+                Download
+              </Button>
+            </li>
+          ))}
+        </ul>
+      </Card>
+      {shown ? <SheetView key={shown} source={{ run: run.id, path: shown }} sheets={sheets} label={shown} className="max-h-160 min-h-64" /> : null}
+    </>
   );
 }

@@ -68,9 +68,9 @@ function RunView({ run, workspace }: { run: Run; workspace: string }) {
         {tab === "log" ? (
           <Terminal log={log} name={run.id} className="min-h-64 flex-1" />
         ) : tab === "output" ? (
-          <Outputs run={run} />
+          <Outputs run={run} artifact={artifact.data} />
         ) : tab === "issues" ? (
-          <WithArtifact run={run} query={artifact}>{(data) => <Issues artifact={data} />}</WithArtifact>
+          <WithArtifact run={run} query={artifact}>{(data) => <Issues artifact={data} run={run} />}</WithArtifact>
         ) : (
           <WithArtifact run={run} query={artifact}>{(data) => <Mapping artifact={data} />}</WithArtifact>
         )}

@@ -47,7 +47,7 @@ export function TestPane({ workspace, config, run: started, busy, width, blocked
               Open the run
             </Link>
           </div>
-          {over && run.status === "succeeded" ? <Outputs run={run} /> : null}
+          {over && run.status === "succeeded" ? <Outputs run={run} artifact={artifact.data} /> : null}
           {artifact.data ? <Mapping artifact={artifact.data} /> : null}
         </>
       ) : (
