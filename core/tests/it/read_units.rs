@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use ade_core::id::{ConfigId, DocumentId};
+use ade_core::id::{ConfigId, DocumentId, RunId};
 use ade_core::run::{ListRuns, RunStatus, Runs};
 use ade_core::safe_mode::SafeMode;
 use ade_core::store::{PageRequest, Tables};
@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::config::interceptors::{BeforeSerializationInterceptorConte
 use aws_sdk_dynamodb::config::{Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, ReturnConsumedCapacity, WriteRequest};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use dynoxide::{AttributeValue, ImportOptions};
+use serde_json::json;
 
 use crate::stack::TestStack;
 
@@ -58,35 +60,36 @@ impl Intercept for Meter {
 async fn table_of(count: usize) -> (TestStack, Runs, Meter) {
     let stack = TestStack::start().await;
     let template = stack.runs.create(stack.new_run(ConfigId::generate(), vec![stack.document("a.csv").await])).await.unwrap();
-    let key = [("run_id", template.run_id.to_string()), ("item", "run".to_owned())];
-    let key = key.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).collect();
-    let client = stack.tables.client();
-    let name = stack.tables.name(&ade_core::store::table::RUNS);
-    let item = client.get_item().table_name(&name).set_key(Some(key)).send().await.unwrap().item.unwrap();
-    let runs: Vec<_> = (1..count).collect();
-    for some in runs.chunks(25) {
-        let puts = some.iter().map(|n| {
-            let status = match n {
-                1..=3 => RunStatus::Running,
-                n if n % 100 == 0 => RunStatus::Failed,
-                _ => RunStatus::Succeeded,
+    let (name, workspace) = (stack.tables.name(&ade_core::store::table::RUNS), stack.workspace);
+    let stack = stack
+        .filled(|tables| {
+            let key = json!({ "run_id": { "S": template.run_id }, "item": { "S": "run" } });
+            let get = serde_json::from_value(json!({ "TableName": name, "Key": key })).unwrap();
+            let item = tables.get_item(get).unwrap().item.unwrap();
+            let run = |n: usize| {
+                let status = match n {
+                    1..=3 => RunStatus::Running,
+                    n if n.is_multiple_of(100) => RunStatus::Failed,
+                    _ => RunStatus::Succeeded,
+                };
+                let id = RunId::first_at(template.created.millis() - i64::try_from(n).unwrap());
+                let changes = [
+                    ("run_id", id.to_string()),
+                    ("status", status.word().to_owned()),
+                    ("workspace_status", format!("{workspace}#{}", status.word())),
+                ];
+                let mut item = item.clone();
+                item.extend(changes.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))));
+                item
             };
-            let id = ade_core::id::RunId::first_at(template.created.millis() - i64::try_from(*n).unwrap());
-            let mut item = item.clone();
-            let changes = [
-                ("run_id", id.to_string()),
-                ("status", status.word().to_owned()),
-                ("workspace_status", format!("{}#{}", stack.workspace, status.word())),
-            ];
-            item.extend(changes.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))));
-            let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
-            WriteRequest::builder().put_request(put).build()
-        });
-        let written = client.batch_write_item().request_items(&name, puts.collect()).send().await.unwrap();
-        assert!(written.unprocessed_items.unwrap_or_default().is_empty());
-    }
+            let runs: Vec<_> = (1..count).collect();
+            for some in runs.chunks(5_000) {
+                tables.import_items(&name, some.iter().map(|n| run(*n)).collect(), ImportOptions::default()).unwrap();
+            }
+        })
+        .await;
     let meter = Meter::default();
-    let config = client.config().to_builder().interceptor(meter.clone()).build();
+    let config = stack.tables.client().config().to_builder().interceptor(meter.clone()).build();
     let tables = Tables::new(aws_sdk_dynamodb::Client::from_conf(config), "test-");
     (stack, Runs::new(tables.clone(), 100, SafeMode::new(tables)), meter)
 }

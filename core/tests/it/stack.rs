@@ -12,6 +12,7 @@ use ade_core::safe_mode::SafeMode;
 use ade_core::store::{Objects, Tables};
 use ade_local::embedded::Embedded;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use dynoxide::Database;
 
 /// A day for uploads, a week for what was deleted.
 const GRACE: Grace = Grace { uploads: Duration::from_hours(24), deleted: Duration::from_hours(7 * 24) };
@@ -24,13 +25,28 @@ pub(crate) struct TestStack {
     pub(crate) builds: Builds,
     pub(crate) documents: Documents,
     pub(crate) workspace: WorkspaceId,
-    _embedded: Embedded,
-    _dir: tempfile::TempDir,
+    embedded: Embedded,
+    dir: tempfile::TempDir,
 }
 
 impl TestStack {
     pub(crate) async fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), WorkspaceId::generate()).await
+    }
+
+    /// Changes the tables while the service does not run, many items at a time: through its door each change waits for the disk.
+    pub(crate) async fn filled(self, fill: impl FnOnce(&Database)) -> Self {
+        let Self { embedded, dir, workspace, .. } = self;
+        embedded.shutdown().await;
+        let tables = Database::new(dir.path().join("dynamodb/tables.sqlite3").to_str().unwrap()).unwrap();
+        tables.enable_bulk_loading().unwrap();
+        fill(&tables);
+        tables.disable_bulk_loading().unwrap();
+        drop(tables);
+        Self::on(dir, workspace).await
+    }
+
+    async fn on(dir: tempfile::TempDir, workspace: WorkspaceId) -> Self {
         let embedded = Embedded::start(dir.path()).await.unwrap();
         let credentials =
             Credentials::new(&embedded.credentials.access_key_id, &embedded.credentials.secret_access_key, None, None, "test");
@@ -58,11 +74,11 @@ impl TestStack {
             builds: Builds::new(tables.clone(), configs.clone(), Some("base".to_owned()), SafeMode::new(tables.clone())),
             documents: Documents::new(tables.clone(), objects.clone(), GRACE),
             configs,
-            workspace: WorkspaceId::generate(),
+            workspace,
             tables,
             objects,
-            _embedded: embedded,
-            _dir: dir,
+            embedded,
+            dir,
         }
     }
 

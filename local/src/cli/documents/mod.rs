@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ade_core::id::{DocumentId, WorkspaceId};
 use clap::{Args, Subcommand, ValueEnum};
+use console::style;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ use super::CliError;
 use super::client::{Client, Query};
 use super::connection::Connection;
 use super::display::{Display, print_line, visible};
-use super::output::{Column, print_done, print_item, print_list, status, text, time};
+use super::output::{Column, print_done, print_item, print_list, status, table, text, time};
 use super::report::shown;
 use super::run::{make_parent, safe_relative};
 
@@ -66,6 +67,31 @@ enum DocumentsCommand {
     Show {
         /// The document
         document: DocumentId,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the sheets of a document
+    Sheets {
+        /// The document
+        document: DocumentId,
+        /// Print JSON, one sheet a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show some rows of a document
+    Preview {
+        /// The document
+        document: DocumentId,
+        /// The sheet, by name [default: the one that is in front]
+        #[arg(long)]
+        sheet: Option<String>,
+        /// How many rows to pass over
+        #[arg(long, default_value_t = 0)]
+        offset: u64,
+        /// How many rows
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
+        limit: u32,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -122,6 +148,19 @@ pub(super) async fn run(connection: &Connection, args: DocumentsArgs) -> Result<
         }
         DocumentsCommand::Show { document, json } => {
             print_item(&client.ask(Method::GET, &format!("/documents/{document}"), None).await?, json, SHOW);
+        }
+        DocumentsCommand::Sheets { document, json } => {
+            let sheets = client.all(&format!("/documents/{document}/sheets"), &Query::default()).await?;
+            print_list(&sheets, json, SHEETS, "the document has no sheets");
+        }
+        DocumentsCommand::Preview { document, sheet, offset, limit, json } => {
+            let query = Query::default().maybe("sheet", sheet).with("offset", offset).with("limit", limit);
+            let preview = client.ask(Method::GET, &format!("/documents/{document}/preview{query}"), None).await?;
+            if json {
+                print_line(preview.to_string().as_bytes());
+            } else {
+                print_rows(&preview);
+            }
         }
         DocumentsCommand::Download { documents, out, force, json } => {
             for id in documents {
@@ -194,6 +233,19 @@ async fn upload(client: &Client, files: &[PathBuf], again: bool, json: bool) -> 
     }
 }
 
+/// Prints rows of a sheet as a table, each with its number.
+fn print_rows(preview: &Value) {
+    let mut rows = table();
+    for row in preview["rows"].as_array().into_iter().flatten() {
+        let cells = row["cells"].as_array().into_iter().flatten().map(|cell| text(cell, "/text"));
+        rows.add_row(std::iter::once(style(text(row, "/number")).dim().to_string()).chain(cells));
+    }
+    println!("{rows}");
+    let total = preview["row_count"].as_u64().map(|count| format!(" of {count} rows")).unwrap_or_default();
+    let more = preview["next_offset"].as_u64().map(|next| format!("; go on with --offset {next}")).unwrap_or_default();
+    eprintln!("sheet {:?}{total}{more}", text(preview, "/sheet/name"));
+}
+
 /// The newest document with these bytes that can be used.
 async fn known(client: &Client, workspace: WorkspaceId, sha256: &str) -> Result<Option<Value>, CliError> {
     let query = Query::default().with("sha256", sha256).with("status", "ready");
@@ -207,6 +259,12 @@ const LIST: &[Column] = &[
     ("bytes", |document| text(document, "/byte_size")),
     ("created", |document| time(document, "/created")),
     ("last run", |document| text(document, "/last_run/status")),
+];
+
+const SHEETS: &[Column] = &[
+    ("sheet", |sheet| text(sheet, "/name")),
+    ("seen", |sheet| text(sheet, "/visibility")),
+    ("in front", |sheet| if sheet["active"] == true { "yes".to_owned() } else { String::new() }),
 ];
 
 const SHOW: &[Column] = &[

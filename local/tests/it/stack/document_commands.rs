@@ -30,6 +30,16 @@ async fn documents_are_uploaded_found_downloaded_and_deleted() {
     assert_eq!(lines(&stack, &["documents", "list", "--sha256", hash, "--json"]).len(), 2);
     assert!(says(&stack, &["documents", "show", &again]).contains("the same.csv"));
 
+    let workbook = id(&uploaded[1]);
+    let sheets = lines(&stack, &["documents", "sheets", &workbook, "--json"]);
+    let (first, last) = (sheets[0]["name"].as_str().unwrap(), sheets[sheets.len() - 1]["name"].as_str().unwrap());
+    assert!(first != last && says(&stack, &["documents", "sheets", &workbook]).contains(last), "{sheets:#?}");
+    let rows = lines(&stack, &["documents", "preview", &workbook, "--sheet", last, "--offset", "1", "--limit", "2", "--json"]).remove(0);
+    assert_eq!((&rows["sheet"]["name"], &rows["offset"]), (&last.into(), &1.into()));
+    assert!(says(&stack, &["documents", "preview", &id(&uploaded[0])]).contains("ada@example.com"));
+    let unknown = finished(command(&stack, &["documents", "preview", &workbook, "--sheet", "nowhere"]), 1);
+    assert!(unknown.contains("nowhere") || unknown.contains("sheet"), "{unknown}");
+
     let out = here.path().join("copies");
     let download = ["documents", "download", &id(&uploaded[0]), &id(&uploaded[1]), "--out", out.to_str().unwrap()];
     assert_eq!(says(&stack, &download).lines().count(), 2);
