@@ -311,8 +311,6 @@ fn command(spec: &FunctionSpec, id: EnvironmentId, runtime_api: std::net::Socket
         .env("LANG", "C.UTF-8")
         .envs(spec.env.iter().map(|(name, value)| (name, value)))
         .env("LAMBDA_TASK_ROOT", task_root)
-        // Where roles do not tell functions apart, the SDK's user agent does.
-        .env("AWS_SDK_UA_APP_ID", &spec.name)
         .env("AWS_LAMBDA_FUNCTION_NAME", &spec.name)
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", spec.memory_mb.to_string())
