@@ -133,7 +133,8 @@ async fn act(action: Option<&str>, file: Option<&str>) {
 
 fn append(file: &str, line: &str) {
     let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-    writeln!(file, "{line} {}", std::process::id()).unwrap();
+    // In one piece: several processes write at the same time.
+    file.write_all(format!("{line} {}\n", std::process::id()).as_bytes()).unwrap();
 }
 
 /// Runs a function on a host of its own, prints the function's process id, and stays.
