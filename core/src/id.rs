@@ -119,6 +119,8 @@ ids! {
     ConfigId, "cfg_", "config";
     /// An immutable version of a config.
     ConfigVersionId, "cfv_", "config version";
+    /// An archive that has been announced, to be uploaded and used once.
+    ConfigUploadId, "upl_", "config upload";
     /// A build: one attempt to freeze a config version into an environment.
     BuildId, "build_", "build";
     /// A run: one execution of a build over documents.

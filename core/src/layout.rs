@@ -5,11 +5,13 @@
 //! configs/<config_id>/versions/<digest>.tar.zst
 //! builds/<build_id>/{venv.tar.zst,packages.json,sbom.json,logs/…}
 //! documents/<document_id>/<name>
+//! exports/<config_id>/<digest>.zip
+//! imports/<workspace_id>/<upload_id>.zip
 //! runs/<run_id>/{input,output,logs}/…
 //! system/confinement.json
 //! ```
 
-use crate::id::{BuildId, ConfigId, DocumentId, RunId};
+use crate::id::{BuildId, ConfigId, ConfigUploadId, DocumentId, RunId, WorkspaceId};
 
 /// Longest last part of a key made from a user's file name, in bytes: scratch files keep the name, and file systems stop at 255.
 const NAME_LIMIT: usize = 180;
@@ -37,6 +39,21 @@ pub fn draft_prefix(config: ConfigId) -> String {
 /// The archive of a version with this content digest.
 pub fn version_archive(config: ConfigId, digest: &str) -> String {
     format!("configs/{config}/versions/{digest}.tar.zst")
+}
+
+/// Prefix of the archives that a config was exported to, which are kept for a day.
+pub fn config_exports(config: ConfigId) -> String {
+    format!("exports/{config}/")
+}
+
+/// The archive of files with this content digest, for people.
+pub fn config_export(config: ConfigId, digest: &str) -> String {
+    format!("exports/{config}/{digest}.zip")
+}
+
+/// An uploaded archive, which is kept for a day.
+pub fn config_upload(workspace: WorkspaceId, upload: ConfigUploadId) -> String {
+    format!("imports/{workspace}/{upload}.zip")
 }
 
 /// The packed environment of a build.

@@ -15,9 +15,9 @@ const BUFFERED_SECONDS: u32 = 29;
 /// How long a round of the reaper may take: until the next one begins.
 const REAPER_SECONDS: u32 = 60;
 
-/// Functions that parse workbooks: more memory comes with more CPU (1769 MB are one core), and a document needs room in `/tmp`.
-/// Keyed by what stands in their names.
-const READS_WORKBOOKS: [&str; 3] = ["complete-document", "preview", "sheets"];
+/// Functions that parse workbooks, or hold all files of a config: more memory comes with more CPU (1769 MB are one core), and a
+/// document needs room in `/tmp`. Keyed by what stands in their names.
+const READS_MUCH: [&str; 6] = ["complete-document", "preview", "sheets", "create-config", "import-config", "export-config"];
 
 /// The functions of all operations, and a role for every function, workers too. The workers themselves are in `stack.yaml`.
 pub(crate) fn functions() -> Result<Map<String, Value>, InfraError> {
@@ -55,7 +55,7 @@ fn function(id: &str, streaming: bool) -> Value {
         "Role": { "Fn::GetAtt": [role_name(id), "Arn"] },
         "Timeout": if streaming { STREAM_SECONDS } else { BUFFERED_SECONDS },
     });
-    if READS_WORKBOOKS.iter().any(|part| id.contains(part)) {
+    if READS_MUCH.iter().any(|part| id.contains(part)) {
         properties["MemorySize"] = 1769.into();
         properties["EphemeralStorage"] = json!({ "Size": 2048 });
     }

@@ -71,6 +71,7 @@ impl Configs {
             return Ok(Deleted::Partly);
         }
         self.objects.delete_all(&layout::config_prefix(config.config_id)).await?;
+        self.objects.delete_all(&layout::config_exports(config.config_id)).await?;
         let versions = self.stored_versions(config.config_id, None).await?;
         let deletions = versions.into_iter().map(|version| {
             let key = version_key(version.config_id, &version.content_digest);

@@ -31,6 +31,9 @@ pub struct Config {
     /// Since when it is being deleted; to everybody but who deletes it, it is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) deleting: Option<Timestamp>,
+    /// Since when its draft is being replaced as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) replacing: Option<Timestamp>,
     /// The version that the draft was when it was last asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) draft_version: Option<DraftVersion>,
@@ -62,6 +65,7 @@ impl Config {
             active_version_id: None,
             building_build_id: None,
             deleting: None,
+            replacing: None,
             draft_version: None,
         }
     }

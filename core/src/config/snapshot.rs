@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use super::archive::write_archive;
 use super::files::ConfigPath;
 use super::model::{Config, ConfigVersion, DraftVersion};
 use super::service::{Configs, config_key};
@@ -96,6 +97,18 @@ impl Configs {
         unpack(&archive).map_err(|error| StoreError::Corrupt(format!("{key}: {error}")))
     }
 
+    /// Writes files as a zip archive for people; its key and size.
+    pub async fn export(&self, config: ConfigId, files: FileSet) -> Result<(String, u64), StoreError> {
+        let hashes: Vec<String> = files.values().map(|content| hex::encode(Sha256::digest(content))).collect();
+        let digest = content_digest(files.keys().map(ConfigPath::as_str).zip(hashes.iter().map(String::as_str)));
+        let packed = tokio::task::spawn_blocking(move || write_archive(&files)).await.map_err(io::Error::other).flatten();
+        let archive = packed.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let (key, byte_size) = (layout::config_export(config, &digest), archive.len() as u64);
+        // Over an older one with the same content: its time begins anew.
+        self.objects.put(&key, archive).await?;
+        Ok((key, byte_size))
+    }
+
     /// What the draft holds now, in key order.
     async fn list_draft(&self, config: ConfigId) -> Result<Vec<ObjectInfo>, SnapshotError> {
         let listed = self.objects.list(&layout::draft_prefix(config), None, FILE_LIMIT + 1).await?;
@@ -128,7 +141,7 @@ impl Configs {
     }
 
     /// `None` when the file is not what was listed any more.
-    async fn read_draft_file(&self, prefix: &str, object: &ObjectInfo) -> Result<Option<(ConfigPath, Bytes)>, StoreError> {
+    pub(super) async fn read_draft_file(&self, prefix: &str, object: &ObjectInfo) -> Result<Option<(ConfigPath, Bytes)>, StoreError> {
         let path = object.key.strip_prefix(prefix).unwrap_or_default();
         let path = path.parse().map_err(|error| StoreError::Corrupt(format!("draft file {path:?}: {error}")))?;
         let content = match self.objects.open(&object.key, Some(&object.etag)).await {

@@ -2,10 +2,13 @@
 
 mod create;
 mod delete;
+mod export;
 mod files;
 mod get;
+mod import;
 mod list;
 mod update;
+mod uploads;
 mod validate;
 mod versions;
 
@@ -20,10 +23,13 @@ use crate::runs::LastRun;
 
 pub use create::*;
 pub use delete::*;
+pub use export::*;
 pub use files::*;
 pub use get::*;
+pub use import::*;
 pub use list::*;
 pub use update::*;
+pub use uploads::*;
 pub use validate::*;
 pub use versions::*;
 

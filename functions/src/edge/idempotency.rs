@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::stream::events;
 use super::{Call, Framing, Problem, StreamAnswer, StreamBody};
+use crate::configs::{self, Announced};
 use crate::documents;
 
 /// Longest key, in characters.
@@ -34,6 +35,8 @@ pub enum Kept {
     Body(String),
     /// The new document; its upload is presigned anew.
     Document(DocumentId),
+    /// The announced archive; its upload is presigned anew.
+    ConfigUpload(Announced),
     /// The run whose events the answer is.
     RunEvents(RunId),
     /// The build whose events the answer is.
@@ -119,6 +122,7 @@ async fn replay(call: &Call, stored: Stored) -> StreamAnswer {
     let mut response = match stored.kept {
         Kept::Body(body) => Response::new(StreamBody::from(Bytes::from(body))),
         Kept::Document(id) => Response::new(StreamBody::from(documents::announced(call, id).await?)),
+        Kept::ConfigUpload(announced) => Response::new(StreamBody::from(configs::announced_again(call, &announced).await?)),
         Kept::RunEvents(id) => all_events::<Run>(call, id, "x-run-id")?,
         Kept::BuildEvents(id) => all_events::<Build>(call, id, "x-build-id")?,
     };

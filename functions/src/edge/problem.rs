@@ -8,10 +8,11 @@ use std::fmt::Display;
 
 use ade_core::access::Denied;
 use ade_core::build::CreateBuildError;
-use ade_core::config::{DeleteError, DraftError, SnapshotError};
+use ade_core::config::{ArchiveError, DeleteError, DraftError, EntryIssue, SnapshotError, UploadError};
 use ade_core::document::CompleteError;
 use ade_core::id::{BuildId, InvalidId};
 use ade_core::key::SignInError;
+use ade_core::layout::truncate;
 use ade_core::lease::CancelError;
 use ade_core::run::{CreateRunError, RetryError};
 use ade_core::safe_mode::SetSafeModeError;
@@ -27,6 +28,9 @@ use utoipa::ToSchema;
 
 /// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Most bytes of a name in an archive that are sent back.
+const QUOTED: usize = 400;
 
 /// A field of a request that can't be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -399,6 +403,32 @@ impl From<DraftError> for Problem {
             DraftError::Full => Self::unprocessable("config_too_large", sentence(&error)),
             DraftError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::NotUploaded => Self::conflict("archive_not_uploaded", sentence(&error)),
+            UploadError::Archive(ArchiveError::Unreadable(_)) => Self::unprocessable("archive_unreadable", sentence(&error)),
+            UploadError::Archive(ArchiveError::Refused(issues)) => Self::archive_refused(&issues),
+            UploadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Problem {
+    /// 422: an archive holds what can't be files of a config. Names are the client's own words, so they are cut.
+    fn archive_refused(issues: &[EntryIssue]) -> Self {
+        let named = |issue: &EntryIssue| truncate(&issue.entry, QUOTED).to_owned();
+        let detail = match issues {
+            [one] if one.entry.is_empty() => format!("The archive can't be imported: {}.", one.message),
+            [one] => format!("The archive can't be imported: {}: {}.", named(one), one.message),
+            many => format!("{} entries of the archive can't be files of a config; `errors` names them.", many.len()),
+        };
+        let mut problem = Self::unprocessable("archive_refused", detail);
+        problem.0.errors = issues.iter().map(|issue| FieldError::new(named(issue), issue.code, issue.message.clone())).collect();
+        problem
     }
 }
 

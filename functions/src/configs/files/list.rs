@@ -1,4 +1,5 @@
 use ade_core::access::Permission;
+use ade_core::config::{Config, DraftListing};
 use ade_core::id::{ConfigId, ConfigVersionId, WorkspaceId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -59,14 +60,22 @@ pub async fn list_config_files(call: Call) -> Answer {
         return not_modified(&etag);
     }
     let version = call.ade().configs.version_of_draft(&config, &draft.fileset_hash).await?;
-    let files = ConfigFiles {
-        object: ConfigFilesObject::Name,
-        config_id: config.config_id,
-        fileset_hash: draft.fileset_hash,
-        version_id: version.map(|version| version.version_id),
-        file_count: draft.files.len() as u64,
-        byte_size: draft.files.iter().map(|file| file.byte_size).sum(),
-        files: draft.files.into_iter().map(ConfigFile::from).collect(),
-    };
-    with_etag(respond::json(StatusCode::OK, &files)?, &etag)
+    ConfigFiles::answer(&config, draft, version.map(|version| version.version_id))
+}
+
+impl ConfigFiles {
+    /// The files of a draft, as an answer.
+    pub(in crate::configs) fn answer(config: &Config, draft: DraftListing, version_id: Option<ConfigVersionId>) -> Answer {
+        let etag = format!("\"{}\"", draft.fileset_hash);
+        let files = Self {
+            object: ConfigFilesObject::Name,
+            config_id: config.config_id,
+            fileset_hash: draft.fileset_hash,
+            version_id,
+            file_count: draft.files.len() as u64,
+            byte_size: draft.files.iter().map(|file| file.byte_size).sum(),
+            files: draft.files.into_iter().map(ConfigFile::from).collect(),
+        };
+        with_etag(respond::json(StatusCode::OK, &files)?, &etag)
+    }
 }

@@ -61,7 +61,8 @@ pub struct ConfigDiff {
 )]
 pub async fn diff_config_versions(call: Call) -> Answer {
     let config = call.config_in_workspace(Permission::ConfigsRead).await?;
-    let (from, to) = futures::try_join!(files_of(&call, &config, "a"), files_of(&call, &config, "b"))?;
+    let (from, to) = (call.request.parameter("a").parse()?, call.request.parameter("b").parse()?);
+    let (from, to) = futures::try_join!(files_of(&call, &config, from), files_of(&call, &config, to))?;
     let changes = tokio::task::spawn_blocking(move || config::diff(&from, &to)).await.map_err(Problem::internal)?;
     let files = changes.into_iter().map(|change| ConfigFileChange {
         path: change.path.to_string(),

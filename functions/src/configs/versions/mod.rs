@@ -65,10 +65,10 @@ async fn find(call: &Call, config: &config::Config, id: ConfigVersionId) -> Resu
     version.ok_or_else(|| Problem::no_such("config version"))
 }
 
-/// The files of the version that a part of the path names: an id, `active` or `draft`.
-async fn files_of(call: &Call, config: &config::Config, parameter: &str) -> Result<FileSet, Problem> {
+/// The files of a version, of the active one, or of the draft.
+pub(super) async fn files_of(call: &Call, config: &config::Config, version: VersionChoice) -> Result<FileSet, Problem> {
     let configs = &call.ade().configs;
-    let id = match call.request.parameter(parameter).parse()? {
+    let id = match version {
         VersionChoice::Draft => return Ok(configs.draft_files(config.config_id).await?),
         VersionChoice::Active => config.active_version_id.ok_or_else(|| Problem::no_such("config version"))?,
         VersionChoice::Version(id) => id,

@@ -76,6 +76,8 @@ requests! {
     put_member: "PutMember";
     put_safe_mode: "PutSafeMode";
     create_config: "CreateConfig";
+    create_config_upload: "CreateConfigUpload";
+    import_config: "ImportConfig";
     move_config_file: "MoveConfigFile";
     update_config: "UpdateConfig";
     create_document: "CreateDocument";
@@ -90,6 +92,7 @@ answers! {
     created_api_key: "CreatedApiKey";
     config: "Config";
     config_files: "ConfigFiles";
+    config_upload: "ConfigUpload";
     config_version: "ConfigVersionDetails";
     config_diff: "ConfigDiff";
     config_validation: "ConfigValidation";

@@ -18,8 +18,9 @@ use serde_json::Value;
 use crate::builds::{Build, BuildLinks, BuildObject, BuildOptions, CreateBuild, Package};
 use crate::configs::{
     Config, ConfigDiff, ConfigDiffObject, ConfigFile, ConfigFileChange, ConfigFileObject, ConfigFiles, ConfigFilesObject, ConfigObject,
-    ConfigSource, ConfigStatus, ConfigValidation, ConfigValidationObject, ConfigVersion, ConfigVersionDetails, ConfigVersionFile,
-    ConfigVersionObject, CreateConfig, MoveConfigFile, UpdateConfig,
+    ConfigSource, ConfigStatus, ConfigUpload, ConfigUploadObject, ConfigValidation, ConfigValidationObject, ConfigVersion,
+    ConfigVersionDetails, ConfigVersionFile, ConfigVersionObject, CreateConfig, CreateConfigUpload, ImportConfig, MoveConfigFile,
+    UpdateConfig,
 };
 use crate::documents::{CreateDocument, CreatedDocument, Document, DocumentObject, Upload};
 use crate::downloads::Download;
@@ -161,7 +162,29 @@ pub(super) fn create_api_key() -> impl Strategy<Value = CreateApiKey> {
 }
 
 pub(super) fn create_config() -> impl Strategy<Value = CreateConfig> {
-    name().prop_map(|name| CreateConfig { name, source: ConfigSource::Template {} })
+    let source = prop_oneof![
+        Just(ConfigSource::Template {}),
+        id("cfg_").prop_map(|config_id| ConfigSource::Clone { config_id }),
+        id("upl_").prop_map(|upload_id| ConfigSource::Archive { upload_id }),
+    ];
+    (name(), source).prop_map(|(name, source)| CreateConfig { name, source })
+}
+
+pub(super) fn create_config_upload() -> impl Strategy<Value = CreateConfigUpload> {
+    (1u64..64 << 20, sha256()).prop_map(|(byte_size, sha256)| CreateConfigUpload { byte_size, sha256 })
+}
+
+pub(super) fn import_config() -> impl Strategy<Value = ImportConfig> {
+    id("upl_").prop_map(|upload_id| ImportConfig { upload_id })
+}
+
+pub(super) fn config_upload() -> impl Strategy<Value = ConfigUpload> {
+    let headers = btree_map("[a-z-]{1,12}", "[ -~]{0,20}", 0..4);
+    (id("upl_"), text(), headers, seconds()).prop_map(|(id, url, headers, expires)| ConfigUpload {
+        id,
+        object: ConfigUploadObject::Name,
+        upload: Upload { method: "PUT".to_owned(), url, headers, expires },
+    })
 }
 
 pub(super) fn move_config_file() -> impl Strategy<Value = MoveConfigFile> {

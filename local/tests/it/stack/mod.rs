@@ -4,6 +4,7 @@
 //! sees is checked against `docs/openapi.json` by the client ([`contract`]), and no function may have panicked when a test ends.
 
 mod administration;
+mod archives;
 mod browsers;
 mod builds;
 mod cancel;

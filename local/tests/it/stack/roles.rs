@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use http::Method;
 use serde_json::{Value, json};
 
+use super::archives::archive;
 use super::client::Answer;
 use super::contract::Operation;
 use super::fixtures::PEOPLE;
@@ -23,6 +24,7 @@ pub(super) fn least_role(operation: &str) -> &'static str {
         | "get-config"
         | "list-config-files"
         | "get-config-file"
+        | "export-config"
         | "list-config-versions"
         | "get-config-version"
         | "diff-config-versions"
@@ -49,8 +51,17 @@ pub(super) fn least_role(operation: &str) -> &'static str {
         "create-document" | "complete-document" | "delete-document" | "create-run" | "create-runs" | "retry-run" | "cancel-run" => {
             "operator"
         }
-        "create-config" | "update-config" | "delete-config" | "put-config-file" | "delete-config-file" | "move-config-file"
-        | "validate-config" | "create-build" | "cancel-build" => "editor",
+        "create-config"
+        | "update-config"
+        | "delete-config"
+        | "put-config-file"
+        | "delete-config-file"
+        | "move-config-file"
+        | "create-config-upload"
+        | "import-config"
+        | "validate-config"
+        | "create-build"
+        | "cancel-build" => "editor",
         "create-api-key" | "list-api-keys" | "revoke-api-key" | "update-workspace" | "list-members" | "put-member" | "delete-member" => {
             "admin"
         }
@@ -61,6 +72,9 @@ pub(super) fn least_role(operation: &str) -> &'static str {
 
 /// A file of a config that nothing depends on.
 const CONFIG_FILE: &str = "notes.txt";
+
+/// An archive that is there when it is asked for.
+const UPLOAD: &str = "upl_01JZX3Q4T5V6W7X8Y9ZABCDEFG";
 
 /// Things to ask for, all of one workspace.
 pub(super) struct Things {
@@ -117,6 +131,8 @@ impl Things {
             "put-safe-mode" => json!({ "enabled": false }),
             "create-api-key" => json!({ "name": "Another", "role": "viewer" }),
             "create-config" => json!({ "name": "Another", "source": { "type": "template" } }),
+            "create-config-upload" => json!({ "byte_size": 1, "sha256": "00".repeat(32) }),
+            "import-config" => json!({ "upload_id": UPLOAD }),
             "create-document" => json!({ "name": "another.csv", "byte_size": 1, "content_type": "text/csv" }),
             "move-config-file" => json!({ "from": CONFIG_FILE, "to": "moved.txt" }),
             "create-run" => json!({ "input_documents": [self.document] }),
@@ -129,7 +145,9 @@ impl Things {
         let api = stack.api.with_key(key);
         let path = match operation.id.as_str() {
             // Whoever may delete it needs one that is not needed any more.
-            "delete-config" => operation.path.replace("{workspace_id}", &self.workspace).replace("{config_id}", &stack.config().await),
+            "delete-config" | "import-config" => {
+                operation.path.replace("{workspace_id}", &self.workspace).replace("{config_id}", &stack.config().await)
+            }
             "get-config-file" | "put-config-file" | "delete-config-file" => operation
                 .path
                 .replace("{path}", CONFIG_FILE)
@@ -138,7 +156,12 @@ impl Things {
             "delete-document" => operation.path.replace("{document_id}", &stack.document("old.csv", PEOPLE).await),
             _ => self.path(operation),
         };
-        let request = api.request(operation.method.clone(), &path);
+        let mut request = api.request(operation.method.clone(), &path);
+        if operation.id == "import-config" {
+            stack.bucket().put(&format!("imports/{}/{UPLOAD}.zip", self.workspace), &archive(&[("notes.txt", "x")])).await;
+            let files = stack.api.get(&path.replace("/import", "/files")).await.expect(200);
+            request = request.header("if-match", format!("\"{}\"", files["fileset_hash"].as_str().unwrap()));
+        }
         let request = match operation.id.as_str() {
             "put-config-file" => {
                 stack.bucket().delete(&self.draft_key(CONFIG_FILE)).await;

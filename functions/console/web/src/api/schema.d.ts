@@ -662,6 +662,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{workspace_id}/config-uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce an archive
+         * @description Answers with the request that uploads a zip archive of a config's files, straight to storage. A config is then made from it (`create-config`
+         *     with the source `archive`), or it replaces the files of one (`import-config`). An archive that nobody uses is deleted after a day.
+         */
+        post: operations["create-config-upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{workspace_id}/configs": {
         parameters: {
             query?: never;
@@ -677,7 +698,8 @@ export interface paths {
         put?: never;
         /**
          * Create a config
-         * @description Its draft holds the files of the source; it is not built yet.
+         * @description Its draft holds the files of the source: the template, another config that the caller may read, or a zip archive that has been uploaded
+         *     (`create-config-upload`). It is not built yet.
          */
         post: operations["create-config"];
         delete?: never;
@@ -728,6 +750,26 @@ export interface paths {
          *     on the same base exists, that one becomes active and is the answer, with `reused: true`.
          */
         post: operations["create-build"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/configs/{config_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export a config
+         * @description Its files as a zip archive, which can be imported again.
+         */
+        get: operations["export-config"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -800,6 +842,29 @@ export interface paths {
          * @description Send `If-Match` with its entity tag.
          */
         delete: operations["delete-config-file"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/configs/{config_id}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import files into a config
+         * @description Replaces all files of the draft by those of a zip archive. Send `If-Match` with the entity tag of the list of files (its `fileset_hash`, in
+         *     quotes): should anybody have changed a file since, nothing is replaced (412), and the archive may be imported again. The archive holds files
+         *     and directories under the paths that they have in the config. When an entry can't be a file of a config nothing is imported, and `errors`
+         *     names each such entry.
+         */
+        post: operations["import-config"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1338,12 +1403,35 @@ export interface components {
         ConfigSource: {
             /** @enum {string} */
             type: "template";
+        } | {
+            /** @description The config; the caller may be in another workspace, but must be able to read it. */
+            config_id: components["schemas"]["ConfigId"];
+            /** @enum {string} */
+            type: "clone";
+        } | {
+            /** @description The archive, which has been uploaded as `create-config-upload` says. */
+            upload_id: components["schemas"]["ConfigUploadId"];
+            /** @enum {string} */
+            type: "archive";
         };
         /**
          * @description Whether a config has been built.
          * @enum {string}
          */
         ConfigStatus: "draft" | "active";
+        /** @description An archive that can be uploaded, and then be used once. */
+        ConfigUpload: {
+            /** @description Its id, by which a config is made from it or it is imported. */
+            id: components["schemas"]["ConfigUploadId"];
+            /** @description Always `ade.config.upload`. */
+            object: components["schemas"]["ConfigUploadObject"];
+            /** @description The request that uploads its bytes. */
+            upload: components["schemas"]["Upload"];
+        };
+        /** @example upl_01JZX3Q4T5V6W7X8Y9ZABCDEFG */
+        ConfigUploadId: string;
+        /** @enum {string} */
+        ConfigUploadObject: "ade.config.upload";
         /** @description What came of checking a config's draft. */
         ConfigValidation: {
             /** @description Always `ade.config.validation`. */
@@ -1458,6 +1546,20 @@ export interface components {
             name: string;
             /** @description What its draft is made from. */
             source: components["schemas"]["ConfigSource"];
+        };
+        /** @description An archive to be uploaded. */
+        CreateConfigUpload: {
+            /**
+             * Format: int64
+             * @description Its exact size in bytes; at most 64 MiB.
+             * @example 9120
+             */
+            byte_size: number;
+            /**
+             * @description SHA-256 of its bytes in hexadecimal.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            sha256: string;
         };
         /** @description A document to be uploaded. */
         CreateDocument: {
@@ -1818,6 +1920,11 @@ export interface components {
         };
         /** @enum {string} */
         HealthObject: "ade.health";
+        /** @description An archive that replaces a config's files. */
+        ImportConfig: {
+            /** @description The archive, which has been uploaded as `create-config-upload` says. */
+            upload_id: components["schemas"]["ConfigUploadId"];
+        };
         /**
          * @description Whether an issue is in the way.
          * @enum {string}
@@ -6857,6 +6964,135 @@ export interface operations {
             };
         };
     };
+    "create-config-upload": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateConfigUpload"];
+            };
+        };
+        responses: {
+            /** @description How to upload it. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigUpload"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another state is needed first, or somebody else was faster. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-configs": {
         parameters: {
             query?: {
@@ -7026,7 +7262,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another state is needed first, or somebody else was faster. */
+            /** @description The archive has not been uploaded, or was used already (`archive_not_uploaded`); or the files of the config that is cloned can't stand together (`path_conflict`) or keep changing (`config_changing`). */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7053,7 +7289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields can't be accepted; `errors` names them. */
+            /** @description The archive can't be read (`archive_unreadable`) or has entries that can't be files of a config (`archive_refused`; see `import-config`); or a field can't be accepted. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7607,6 +7843,118 @@ export interface operations {
             };
             /** @description The body is not `application/json`. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields can't be accepted; `errors` names them. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-config": {
+        parameters: {
+            query?: {
+                /**
+                 * @description `draft` (default) for the files as they are now, `active` for the version that runs use, or the id of a version.
+                 * @example draft
+                 */
+                version?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where to download it; with `Accept: application/json`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Download"];
+                };
+            };
+            /** @description Go and download it there. */
+            307: {
+                headers: {
+                    /** @description A signed URL. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The draft's files can't stand together (`path_conflict`), or kept changing while they were read (`config_changing`). */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8216,6 +8564,159 @@ export interface operations {
             };
             /** @description The file is not in the state that was expected (`precondition_failed`). */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` was not sent (`precondition_required`). */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ADE itself. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something ADE needs does not answer; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "import-config": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The entity tag of the list of files that are replaced. */
+                "If-Match"?: string | null;
+                /** @description Makes it safe to send the request again within 24 hours: the same key with the same request gets the first answer, with `Idempotent-Replayed: true`, and nothing is done twice. Secrets are not repeated, uploads are presigned anew. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The workspace. */
+                workspace_id: components["schemas"]["WorkspaceId"];
+                /** @description The config. */
+                config_id: components["schemas"]["ConfigId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportConfig"];
+            };
+        };
+        responses: {
+            /** @description The files there are now. */
+            200: {
+                headers: {
+                    /** @description The fileset's hash. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigFiles"];
+                };
+            };
+            /** @description The body is missing or not JSON, or a header can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or not a valid one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key's role lacks a permission. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive has not been uploaded, or was used already (`archive_not_uploaded`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The files are not what was expected, or are being replaced by somebody else (`precondition_failed`). */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive can't be read (`archive_unreadable`) or has entries that can't be files of a config (`archive_refused`: `errors` has the name of each as its `path`, and a `code`: `invalid_path`, `symlink`, `special_file`, `encrypted`, `unsupported_compression`, `too_large`, `too_many_files`, `duplicate`, `case_conflict`, `path_conflict`, `damaged`, `empty`). */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
