@@ -64,7 +64,7 @@ docs: ## Write docs/settings.md, docs/permissions.md and docs/events.md from wha
 	@UPDATE=1 cargo test --locked --workspace --test it stack::pages::page_of
 
 soak: build base ## Kill, starve and interrupt ADE for many minutes
-	@local/dev/step "Soaking" env ADE_TEST_RUNS=200 ADE_TEST_FAULT_SECONDS=60 ADE_TEST_CASES=500 \
+	@local/dev/step "Soaking" env ADE_TEST_RUNS=1000 ADE_TEST_FAULT_SECONDS=60 ADE_TEST_CASES=500 \
 		cargo test --locked --workspace --lib --test it -- --nocapture recovery:: faults:: model::
 
 bench: base ## Measure a release build through its front door

@@ -22,8 +22,11 @@ fn count() -> usize {
     std::env::var("ADE_TEST_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(24)
 }
 
-/// How long everything may take to come to its end once nobody kills any more.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long everything may take to come to its end once nobody kills any more: a while, and three seconds for each run.
+fn patience() -> Duration {
+    Duration::from_mins(5) + Duration::from_secs(3) * u32::try_from(count()).unwrap()
+}
+
 const TEST_ENGINE: (&str, &str) = ("ADE_ENGINE_SPEC", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/engine"));
 
 /// Kills a random process of a function, if there is one.
@@ -119,7 +122,7 @@ async fn killed_executors_and_a_killed_server_lose_no_run() {
     assert!(killed > 0, "nobody was killed");
 
     let mut attempts = BTreeMap::new();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience();
     for (run, follower) in followers {
         let events = tokio::time::timeout_at(deadline.into(), follower).await.unwrap_or_else(|_| panic!("{run} never ends")).unwrap();
         assert_whole_log(&events, "run");
@@ -190,7 +193,7 @@ async fn killed_builders_lose_no_build() {
         }
     }
     let mut attempts = BTreeMap::new();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience();
     for (build, (config, follower)) in followers {
         let events = tokio::time::timeout_at(deadline.into(), follower).await.unwrap_or_else(|_| panic!("{build} never ends")).unwrap();
         assert_whole_log(&events, "build");
@@ -269,7 +272,8 @@ async fn many_runs_are_streamed_at_once() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
-    let streams = futures::future::join_all((0..count()).map(async |_| {
+    // Each stream has a process of its own, as on Lambda: what a machine can hold is not a matter of patience.
+    let streams = futures::future::join_all((0..count().min(200)).map(async |_| {
         let events = stack.engine_run(&config, &document, &what).await.rest().await;
         assert_whole_log(&events, "run");
         assert_eq!(events[events.len() - 1]["status"], "succeeded");
