@@ -7,18 +7,26 @@ import { Failed } from "@/ui/states";
 import { useAway } from "./reach";
 
 const RELOADED = "ade.reloaded";
+/** How often somebody, or a connection that is back, has asked for what failed. */
+let attempt = 0;
 
 export function lazyScreen(load: () => Promise<ComponentType>) {
   let Loaded: LazyExoticComponent<ComponentType> | undefined;
+  /** The attempt that failed. It is kept until the next one: React asks what became of it. */
+  let failed: number | undefined;
   const fetched = () =>
     load().then(
       (component) => ({ default: component }),
       async (error: unknown) => {
-        Loaded = undefined;
+        failed = attempt;
         throw await explained(error);
       },
     );
   function Screen() {
+    if (failed !== undefined && failed < attempt) {
+      failed = undefined;
+      Loaded = undefined;
+    }
     Loaded ??= lazy(fetched);
     return <Loaded />;
   }
@@ -44,6 +52,7 @@ export function ScreenFailed({ error, reset }: { error: unknown; reset: () => vo
   const router = useRouter();
   const away = useAway();
   const again = useCallback(() => {
+    attempt += 1;
     reset();
     void router.invalidate();
   }, [reset, router]);

@@ -73,7 +73,10 @@ interface Page {
 
 function Rows({ page, marked, label }: { page: Page; marked: CellPlace | undefined; label: string }) {
   const target = useRef<HTMLTableCellElement>(null);
-  useEffect(() => target.current?.scrollIntoView({ block: "center", inline: "center" }), [page]);
+  useEffect(() => {
+    // Browsers may answer with a promise, which is nothing that React could call.
+    void target.current?.scrollIntoView({ block: "center", inline: "center" });
+  }, [page]);
   const width = Math.max(marked ? marked.column + 1 : 1, ...page.rows.map(({ cells }) => cells.length));
   const columns = Array.from({ length: width }, (_, index) => index);
   const heading = "sticky bg-sunken px-2 text-center font-normal text-faint border-line";

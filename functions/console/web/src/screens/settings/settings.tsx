@@ -14,7 +14,9 @@ import { SafeModeSection } from "./safe-mode";
 export function SettingsScreen() {
   const { workspace } = useParams({ from: "/w/$workspace" });
   const { hash } = useLocation();
-  useEffect(() => document.getElementById(hash)?.scrollIntoView({ block: "start" }), [hash]);
+  useEffect(() => {
+    void document.getElementById(hash)?.scrollIntoView({ block: "start" });
+  }, [hash]);
   return (
     <Page title="Settings" className="max-w-4xl gap-8">
       <WorkspaceSection workspace={workspace} />

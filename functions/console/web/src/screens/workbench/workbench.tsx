@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ArrowLeft, CircleAlert, FileArchive, FilePlus2, FlaskConical, GitCompare, Hammer, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, Upload, X } from "lucide-react";
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { type KeyboardEvent as ReactKeyboardEvent, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { exportArchive } from "@/api/config-archives";
 import { type ConfigKey, deleteFile, listFiles, moveFile, writeFile } from "@/api/config-files";
 import { type Run, configQuery, queryClient } from "@/api/queries";
@@ -19,7 +19,7 @@ import { Terminal } from "@/ui/terminal/terminal";
 import { failed, said } from "@/ui/toast";
 import { ConflictDialog } from "./conflict-dialog";
 import { Editor, type Finding } from "./editor";
-import { Workfiles, useWorkfiles } from "./files";
+import { type OpenFile, Workfiles, useWorkfiles } from "./files";
 import { ImportDialog } from "./import-dialog";
 import { Journal } from "./journal";
 import { NameDialog } from "./name-dialog";
@@ -245,26 +245,14 @@ function Workbench({ workspace, config }: ConfigKey) {
         <div className="flex min-w-0 flex-1 flex-col">
           <div className="flex min-h-0 flex-1">
             <div className="flex min-w-0 flex-1 flex-col">
-              <div role="tablist" aria-label="Open files" className="thin-scroll flex h-9 shrink-0 overflow-x-auto border-b border-line bg-canvas">
-                {files.files.map((file) => (
-                  <div key={file.path} className={cn("flex items-center border-r border-line pl-3", file === active ? "bg-surface" : "text-soft")}>
-                    <button type="button" role="tab" aria-selected={file === active} title={file.path} onClick={() => work.show(file.path)} className="flex h-full items-center gap-2 text-[13px] -outline-offset-2">
-                      {file.path.slice(file.path.lastIndexOf("/") + 1)}
-                      {file.dirty ? <span className="size-2 rounded-full bg-accent" role="img" aria-label="not saved" /> : null}
-                    </button>
-                    <IconButton
-                      label={`Close ${file.path}`}
-                      size="tiny"
-                      className="mx-1"
-                      onClick={() => {
-                        if (!file.dirty || window.confirm(`${file.path} is not saved. Close it anyway?`)) work.close(file.path);
-                      }}
-                    >
-                      <X />
-                    </IconButton>
-                  </div>
-                ))}
-              </div>
+              <OpenFiles
+                files={files.files}
+                active={active}
+                onShow={(path) => work.show(path)}
+                onClose={(file) => {
+                  if (!file.dirty || window.confirm(`${file.path} is not saved. Close it anyway?`)) work.close(file.path);
+                }}
+              />
               <div className="min-h-0 flex-1 bg-surface">
                 {active?.state ? (
                   <Editor key="editor" state={active.state} path={active.path} findings={findings} goTo={goTo} />
@@ -315,6 +303,48 @@ function Workbench({ workspace, config }: ConfigKey) {
         />
       ) : null}
       <ConflictDialog conflict={files.conflict} onChoice={(choice) => void work.resolve(choice).then(refresh, (error: unknown) => failed(error, "Not saved"))} />
+    </div>
+  );
+}
+
+/** The open files as tabs: one stop, in which arrow keys move and Delete closes. */
+function OpenFiles({ files, active, onShow, onClose }: { files: OpenFile[]; active: OpenFile | undefined; onShow: (path: string) => void; onClose: (file: OpenFile) => void }) {
+  const list = useRef<HTMLDivElement>(null);
+  const onKey = (event: ReactKeyboardEvent, at: number) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const next = step === undefined ? undefined : files[(at + step + files.length) % files.length];
+    if (next) {
+      onShow(next.path);
+      list.current?.querySelector<HTMLElement>(`[data-path="${CSS.escape(next.path)}"]`)?.focus();
+    } else if (event.key === "Delete" && files[at]) onClose(files[at]);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <div ref={list} role="tablist" aria-label="Open files" className="thin-scroll flex h-9 shrink-0 overflow-x-auto border-b border-line bg-canvas">
+      {files.map((file, at) => (
+        <div key={file.path} role="presentation" className={cn("flex items-center border-r border-line pl-3", file === active ? "bg-surface" : "text-soft")}>
+          <button
+            type="button"
+            role="tab"
+            aria-selected={file === active}
+            aria-keyshortcuts="Delete"
+            tabIndex={file === active ? 0 : -1}
+            data-path={file.path}
+            title={file.path}
+            onClick={() => onShow(file.path)}
+            onKeyDown={(event) => onKey(event, at)}
+            className="flex h-full items-center gap-2 text-[13px] -outline-offset-2"
+          >
+            {file.path.slice(file.path.lastIndexOf("/") + 1)}
+            {file.dirty ? <span className="size-2 rounded-full bg-accent" role="img" aria-label="not saved" /> : null}
+          </button>
+          {/* A list of tabs may hold nothing but tabs: with the keyboard Delete does the same. */}
+          <IconButton label={`Close ${file.path}`} size="tiny" className="mx-1" aria-hidden tabIndex={-1} onClick={() => onClose(file)}>
+            <X />
+          </IconButton>
+        </div>
+      ))}
     </div>
   );
 }
