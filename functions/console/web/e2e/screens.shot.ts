@@ -22,7 +22,6 @@ beforeAll(async () => {
   for (const [name, rows] of [["volunteers-spring.csv", 40], ["newsletter-sign-ups.csv", 3000], ["partner-contacts.csv", 250]] as const) {
     await stack.finished(await stack.run(config, await stack.document(name, csv(rows))));
   }
-  await stack.finished(await stack.run(config, demo, { timeout_seconds: 1, version: "draft", force_rebuild: true }));
   const both = await stack.run(config, demo, { dry_run: true });
   await stack.finished(both);
   const several = await stack.api<{ id: string }>("POST", `/configs/${config}/runs`, { stream: false, input_documents: [demo, await stack.document("people.csv", csv(3))] });
@@ -34,6 +33,7 @@ beforeAll(async () => {
   const file = `/workspaces/${stack.workspace}/configs/${broken}/files/src/ade_config/columns/email.py`;
   const found = await fetch(`${stack.url}/api/v1${file}`, { headers: { Authorization: `Bearer ${stack.key}` } });
   await fetch(`${stack.url}/api/v1${file}`, { method: "PUT", body: `${await found.text()}\nthis is not python\n`, headers: { Authorization: `Bearer ${stack.key}`, "If-Match": found.headers.get("etag")! } });
+  await stack.finished(await stack.run(broken, demo, { version: "draft" }));
   places = [
     ["sign-in", "/sign-in"],
     ["documents", `${ws}/documents`],
