@@ -315,7 +315,18 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
         ],
     ),
     ("update-config", &[get(&CONFIGS), update(&CONFIGS), Index(&RUNS, "by_config")]),
-    ("update-workspace", &[get(&WORKSPACES), put(&WORKSPACES), update(&WORKSPACES), delete(&WORKSPACES)]),
+    (
+        "update-workspace",
+        &[
+            get(&WORKSPACES),
+            put(&WORKSPACES),
+            update(&WORKSPACES),
+            delete(&WORKSPACES),
+            get(&RUNS),
+            Index(&RUNS, "by_workspace_status"),
+            Invoke("executor"),
+        ],
+    ),
     ("validate-config", &[get(&CONFIGS), get(&SETTINGS), Invoke("builder")]),
 ];
 

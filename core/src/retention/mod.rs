@@ -38,7 +38,7 @@ use crate::settings::Settings;
 use crate::store::table::{BUILDS, CONFIGS, DOCUMENTS, RUNS, SETTINGS, WORKSPACES, string_key};
 use crate::store::{Item, Objects, SCHEMA, StoreError, Table, Tables};
 use crate::time::Timestamp;
-use crate::workspace::{DeletedWorkspace, Workspace};
+use crate::workspace::{DeletedWorkspace, Workspace, WorkspaceSettings};
 
 /// Most pages of one turn.
 const PAGES: usize = 100;
@@ -214,6 +214,22 @@ impl Sweep<'_> {
         }))
     }
 
+    /// How long a workspace keeps something: the shorter of what the installation says and of what the workspace says itself.
+    async fn period(
+        &self,
+        of: Owner,
+        installation: Option<Duration>,
+        own: impl FnOnce(&WorkspaceSettings) -> Option<Duration>,
+    ) -> Result<Option<Duration>, StoreError> {
+        if of.kind == Kind::Deleted {
+            return Ok(installation);
+        }
+        let key = string_key([("workspace_id", &of.workspace.to_string()), ("item", Workspace::ITEM)]);
+        let workspace: Option<Workspace> = self.sweeper.tables.get(&WORKSPACES, key).await?;
+        let own = workspace.and_then(|workspace| own(&workspace.settings));
+        Ok(installation.into_iter().chain(own).min())
+    }
+
     /// The moment before which something is old; none when it never is.
     fn cutoff(&self, of: Owner, period: Option<Duration>) -> Option<Timestamp> {
         match of.kind {
@@ -247,7 +263,8 @@ impl Sweep<'_> {
 
     async fn runs(&self, of: Owner, after: Option<RunId>, swept: &mut Swept) -> Result<Place, StoreError> {
         let then = Place::Documents { of, after: None };
-        let Some(cutoff) = self.cutoff(of, self.sweeper.policy.runs) else { return Ok(then) };
+        let period = self.period(of, self.sweeper.policy.runs, WorkspaceSettings::run_retention).await?;
+        let Some(cutoff) = self.cutoff(of, period) else { return Ok(then) };
         let (low, high) = (after.map_or(Some(RunId::FIRST), RunId::after), RunId::last_at(cutoff.millis()));
         let Some(low) = low.filter(|low| *low <= high) else { return Ok(then) };
         let found = self.sweeper.keys(&RUNS, of.workspace, low.to_string(), high.to_string()).await?;
@@ -276,7 +293,8 @@ impl Sweep<'_> {
     }
 
     async fn documents(&self, of: Owner, after: Option<DocumentId>, swept: &mut Swept) -> Result<Place, StoreError> {
-        let Some(cutoff) = self.cutoff(of, self.sweeper.policy.documents) else { return self.after_documents(of).await };
+        let period = self.period(of, self.sweeper.policy.documents, WorkspaceSettings::document_retention).await?;
+        let Some(cutoff) = self.cutoff(of, period) else { return self.after_documents(of).await };
         let (low, high) = (after.map_or(Some(DocumentId::FIRST), DocumentId::after), DocumentId::last_at(cutoff.millis()));
         let Some(low) = low.filter(|low| *low <= high) else { return self.after_documents(of).await };
         let found = self.sweeper.keys(&DOCUMENTS, of.workspace, low.to_string(), high.to_string()).await?;

@@ -13,4 +13,4 @@ pub use model::{Outcome, Run, RunDocument, RunLink, RunOptions, RunResult, RunSt
 pub(crate) use remove::remove_run;
 pub use retry::{Retry, RetryBuild, RetryError};
 pub use service::{CreateRunError, NewRun, Runs};
-pub(crate) use slots::remove_slots;
+pub(crate) use slots::{allow_slots, remove_slots};

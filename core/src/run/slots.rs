@@ -6,6 +6,9 @@
 //! A run that finds the set full stays queued and leaves a mark. While there is a mark, slots are given in the order in which runs were
 //! created: whoever frees a slot starts the oldest runs that wait, and a younger run that comes by does not get ahead of them. The mark
 //! goes when no more runs wait than there are free slots.
+//!
+//! A workspace may allow itself fewer slots than the installation does: the number stands in the item too, so that every condition is
+//! checked against it in the same transaction.
 
 use std::collections::BTreeSet;
 
@@ -30,13 +33,27 @@ pub(super) struct Slots {
 
 /// A workspace's slots as they are stored (table `workspaces`, item `slots`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-struct Taken {
+struct Occupancy {
     /// The runs that are worked on.
     #[serde(default)]
     taken: BTreeSet<RunId>,
     /// The newest mark that runs wait, unique to whoever left it.
     #[serde(default)]
     waiting: Option<String>,
+    /// How many slots the workspace allows itself.
+    #[serde(default)]
+    allowed: Option<u32>,
+}
+
+/// Sets how many slots a workspace allows itself, as a part of a transaction.
+pub(crate) fn allow_slots(tables: &Tables, workspace: WorkspaceId, allowed: Option<u32>) -> Result<TransactWriteItem, StoreError> {
+    let update = change(tables, workspace);
+    part(match allowed {
+        Some(allowed) => update
+            .update_expression("SET allowed = :allowed")
+            .expression_attribute_values(":allowed", AttributeValue::N(allowed.to_string())),
+        None => update.update_expression("REMOVE allowed"),
+    })
 }
 
 /// Forgets the slots of a workspace that is gone.
@@ -52,21 +69,21 @@ impl Slots {
 
     /// Whether runs of a workspace wait because all its slots are taken.
     pub(super) async fn are_full(&self, workspace: WorkspaceId) -> Result<bool, StoreError> {
-        Ok(self.read(workspace).await?.taken.len() >= self.limit)
+        Ok(self.free(&self.read(workspace).await?) == 0)
     }
 
     /// The runs that wait for a slot and may start now, oldest first. Called by whoever has freed a slot.
     pub(super) async fn waiting(&self, workspace: WorkspaceId) -> Result<Vec<RunId>, StoreError> {
         let slots = self.read(workspace).await?;
-        if slots.waiting.is_none() || slots.taken.len() >= self.limit {
+        if slots.waiting.is_none() || self.free(&slots) == 0 {
             return Ok(Vec::new());
         }
         self.next(workspace, &slots).await
     }
 
     /// The oldest queued runs, as many as there are free slots; when these are all, the mark that runs wait is removed.
-    async fn next(&self, workspace: WorkspaceId, slots: &Taken) -> Result<Vec<RunId>, StoreError> {
-        let free = self.limit.saturating_sub(slots.taken.len());
+    async fn next(&self, workspace: WorkspaceId, slots: &Occupancy) -> Result<Vec<RunId>, StoreError> {
+        let free = self.free(slots);
         let mut next = Vec::new();
         let mut start = None;
         loop {
@@ -94,14 +111,14 @@ impl Slots {
     async fn mark(&self, workspace: WorkspaceId) -> Result<bool, StoreError> {
         let update = change(&self.tables, workspace)
             .update_expression("SET waiting = :mark")
-            .condition_expression("size(taken) >= :limit")
+            .condition_expression("size(taken) >= :limit OR (attribute_exists(allowed) AND size(taken) >= allowed)")
             .expression_attribute_values(":mark", AttributeValue::S(Ulid::generate().to_string()))
             .expression_attribute_values(":limit", AttributeValue::N(self.limit.to_string()));
         self.holds(update).await
     }
 
     /// Removes the mark that was seen; one that was left since stays.
-    async fn unmark(&self, workspace: WorkspaceId, seen: &Taken) -> Result<(), StoreError> {
+    async fn unmark(&self, workspace: WorkspaceId, seen: &Occupancy) -> Result<(), StoreError> {
         let Some(mark) = &seen.waiting else { return Ok(()) };
         let update = change(&self.tables, workspace)
             .update_expression("REMOVE waiting")
@@ -119,7 +136,13 @@ impl Slots {
         }
     }
 
-    async fn read(&self, workspace: WorkspaceId) -> Result<Taken, StoreError> {
+    /// How many slots are not taken.
+    fn free(&self, slots: &Occupancy) -> usize {
+        let allowed = slots.allowed.map_or(self.limit, |allowed| self.limit.min(allowed as usize));
+        allowed.saturating_sub(slots.taken.len())
+    }
+
+    async fn read(&self, workspace: WorkspaceId) -> Result<Occupancy, StoreError> {
         Ok(self.tables.get(&WORKSPACES, key(workspace)).await?.unwrap_or_default())
     }
 }
@@ -130,7 +153,7 @@ impl Admission<Run> for Slots {
         if again {
             loop {
                 let slots = self.read(run.workspace_id).await?;
-                if slots.taken.len() < self.limit {
+                if self.free(&slots) > 0 {
                     if slots.waiting.is_some() && !self.next(run.workspace_id, &slots).await?.contains(&run.run_id) {
                         return Ok(None);
                     }
@@ -142,7 +165,7 @@ impl Admission<Run> for Slots {
                 // A slot became free before the mark was left.
             }
         }
-        let free = "(attribute_not_exists(taken) OR size(taken) < :limit)";
+        let free = "(attribute_not_exists(taken) OR (size(taken) < :limit AND (attribute_not_exists(allowed) OR size(taken) < allowed)))";
         let condition = if again { free.to_owned() } else { format!("{free} AND attribute_not_exists(waiting)") };
         let update = change(&self.tables, run.workspace_id)
             .update_expression("ADD taken :runs")

@@ -67,7 +67,7 @@ pub const WORKSPACES: Table = Table {
     partition: "workspace_id",
     sort: Some("item"),
     indexes: &[
-        Index { name: "by_kind", key: ("item", "workspace_id"), projection: &["schema", "name", "slug", "created"] },
+        Index { name: "by_kind", key: ("item", "workspace_id"), projection: &["schema", "name", "slug", "created", "settings"] },
         Index { name: "by_member", key: ("subject", "workspace_id"), projection: &["item", "schema", "name", "role", "created"] },
     ],
     ttl: None,

@@ -1,13 +1,25 @@
-//! Renaming and deleting workspaces.
+//! Changing and deleting workspaces.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use ulid::Ulid;
 
-use super::model::{DeletedWorkspace, Workspace, WorkspaceSlug};
+use super::model::{DeletedWorkspace, Workspace, WorkspaceSettings, WorkspaceSlug};
 use super::{CreateWorkspaceError, Workspaces};
 use crate::id::WorkspaceId;
+use crate::run::allow_slots;
 use crate::store::table::{CONFIGS, RUNS, WORKSPACES, string_key};
 use crate::store::{Item, PageRequest, StoreError};
+
+/// What changes in a workspace; what is missing stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangeWorkspace {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its slug.
+    pub slug: Option<String>,
+    /// All of its settings.
+    pub settings: Option<WorkspaceSettings>,
+}
 
 /// Why a workspace was not deleted.
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +36,21 @@ pub enum DeleteWorkspaceError {
 }
 
 impl Workspaces {
-    /// Gives a workspace another name, another slug, or both.
-    pub async fn update(&self, workspace: &Workspace, name: Option<&str>, slug: Option<&str>) -> Result<Workspace, CreateWorkspaceError> {
+    /// Gives a workspace another name, slug or other settings.
+    pub async fn update(&self, workspace: &Workspace, change: ChangeWorkspace) -> Result<Workspace, CreateWorkspaceError> {
+        let ChangeWorkspace { name, slug, settings } = change;
         let mut changed = workspace.clone();
-        name.unwrap_or(&workspace.name).clone_into(&mut changed.name);
-        slug.unwrap_or(&workspace.slug).clone_into(&mut changed.slug);
-        let update = self.tables.update(&WORKSPACES, key(workspace.workspace_id)).set("name", &changed.name)?.set("slug", &changed.slug)?;
+        changed.name = name.unwrap_or(changed.name);
+        changed.slug = slug.unwrap_or(changed.slug);
+        changed.settings = settings.unwrap_or(changed.settings);
+        let id = workspace.workspace_id;
+        let update = self.tables.update(&WORKSPACES, key(id)).set("name", &changed.name)?.set("slug", &changed.slug)?;
+        let update = if settings.is_some() { update.set("settings", changed.settings)? } else { update };
         let update = update.when_equals("slug", &workspace.slug)?;
         let mut items = vec![TransactWriteItem::builder().update(update.into_transaction()?).build()];
+        if settings.is_some() {
+            items.push(allow_slots(&self.tables, id, changed.settings.concurrent_runs)?);
+        }
         if changed.slug != workspace.slug {
             items.push(self.tables.create_in_transaction(&WORKSPACES, &WorkspaceSlug::new(&changed))?);
             items.push(self.tables.delete_in_transaction(&WORKSPACES, slug_key(&workspace.slug))?);

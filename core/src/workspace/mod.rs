@@ -5,8 +5,8 @@ mod member;
 mod model;
 mod service;
 
-pub use change::DeleteWorkspaceError;
+pub use change::{ChangeWorkspace, DeleteWorkspaceError};
 pub use member::Member;
 pub(crate) use model::DeletedWorkspace;
-pub use model::{Workspace, WorkspaceSlug};
+pub use model::{Workspace, WorkspaceSettings, WorkspaceSlug};
 pub use service::{CreateWorkspaceError, Workspaces};

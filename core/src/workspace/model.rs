@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::id::WorkspaceId;
 use crate::store::table::string_key;
@@ -18,6 +21,43 @@ pub struct Workspace {
     pub slug: String,
     /// When it was created.
     pub created: Timestamp,
+    /// What holds for it alone.
+    #[serde(default)]
+    pub settings: WorkspaceSettings,
+}
+
+/// What a workspace decides for itself, within what the installation allows; where it decides nothing, the installation's settings hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkspaceSettings {
+    /// Runs that are worked on at once; more wait, in order. Never more than the installation's `ADE_WORKSPACE_RUNS`.
+    #[schema(minimum = 1, maximum = 10_000, example = 4)]
+    pub concurrent_runs: Option<u32>,
+    /// Seconds a run may take when its options do not say; instead of the installation's `ADE_RUN_TIMEOUT_SECONDS`.
+    #[schema(minimum = 1, maximum = 86_400, example = 300)]
+    pub run_timeout_seconds: Option<u64>,
+    /// Days that runs are kept after their end. Never longer than the installation's `ADE_RUN_RETENTION`.
+    #[schema(minimum = 1, maximum = 36_500, example = 90)]
+    pub run_retention_days: Option<u32>,
+    /// Days that documents are kept. Never longer than the installation's `ADE_DOCUMENT_RETENTION`.
+    #[schema(minimum = 1, maximum = 36_500, example = 30)]
+    pub document_retention_days: Option<u32>,
+}
+
+impl WorkspaceSettings {
+    /// How long runs are kept after their end, as far as the workspace says.
+    pub fn run_retention(&self) -> Option<Duration> {
+        self.run_retention_days.map(days)
+    }
+
+    /// How long documents are kept, as far as the workspace says.
+    pub fn document_retention(&self) -> Option<Duration> {
+        self.document_retention_days.map(days)
+    }
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_hours(u64::from(days) * 24)
 }
 
 impl Workspace {
@@ -25,7 +65,15 @@ impl Workspace {
 
     /// A new workspace.
     pub fn new(name: String, slug: String) -> Self {
-        Self { workspace_id: WorkspaceId::generate(), item: Self::ITEM.to_owned(), schema: SCHEMA, name, slug, created: Timestamp::now() }
+        Self {
+            workspace_id: WorkspaceId::generate(),
+            item: Self::ITEM.to_owned(),
+            schema: SCHEMA,
+            name,
+            slug,
+            created: Timestamp::now(),
+            settings: WorkspaceSettings::default(),
+        }
     }
 }
 

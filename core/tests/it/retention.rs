@@ -8,6 +8,7 @@ use ade_core::layout;
 use ade_core::retention::{Mode, Policy, Position, Removed, Sweeper, Swept};
 use ade_core::run::{Retry, RetryBuild, Run, RunStatus};
 use ade_core::time::Timestamp;
+use ade_core::workspace::{ChangeWorkspace, WorkspaceSettings};
 use tokio::time::Instant;
 
 use crate::builds::{active, claimed, config, create, new};
@@ -104,6 +105,36 @@ async fn old_runs_go_and_those_that_somebody_needs_stay() {
     assert_eq!(sweep(&sweeper, Mode::Apply, DAY * 31).await.runs.count, 2);
     assert_eq!(stack.runs.get(under_way.run_id).await.unwrap().unwrap().status, RunStatus::Running);
     assert_eq!(keys(&stack).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_workspace_may_keep_things_for_a_shorter_time_only() {
+    let stack = stack().await;
+    let sweeper = sweeper(&stack, POLICY);
+    let workspaces = ade_core::workspace::Workspaces::new(stack.tables.clone());
+    let decide = async |runs, documents| {
+        let workspace = workspaces.get(stack.workspace).await.unwrap().unwrap();
+        let settings = WorkspaceSettings { run_retention_days: runs, document_retention_days: documents, ..WorkspaceSettings::default() };
+        workspaces.update(&workspace, ChangeWorkspace { settings: Some(settings), ..ChangeWorkspace::default() }).await.unwrap();
+    };
+    let run = stack.run().await;
+    finished(&stack, &run).await;
+    let count = async |days| {
+        let swept = sweep(&sweeper, Mode::Preview, DAY * days).await;
+        (swept.runs.count, swept.expired)
+    };
+    assert_eq!((count(29).await, count(31).await, count(61).await), ((0, 0), (1, 0), (1, 1)));
+    decide(Some(7), Some(40)).await;
+    assert_eq!((count(6).await, count(8).await, count(41).await), ((0, 0), (1, 0), (1, 1)));
+    decide(Some(300), Some(300)).await;
+    assert_eq!((count(29).await, count(31).await, count(61).await), ((0, 0), (1, 0), (1, 1)), "not longer than the installation");
+    decide(None, None).await;
+    assert_eq!(count(29).await, (0, 0));
+    // Where the installation keeps everything, a workspace need not.
+    let lenient = Sweeper::new(stack.tables.clone(), stack.objects.clone(), stack.documents.clone(), Policy { runs: None, ..POLICY });
+    assert_eq!(sweep(&lenient, Mode::Preview, DAY * 31).await.runs.count, 0);
+    decide(Some(7), None).await;
+    assert_eq!(sweep(&lenient, Mode::Preview, DAY * 31).await.runs.count, 1);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use ade_core::id::RunId;
 use ade_core::lease::{Claim, Lease};
 use ade_core::run::{Run, RunStatus, Runs};
+use ade_core::workspace::{ChangeWorkspace, WorkspaceSettings, Workspaces};
 
 use crate::lease::outcome;
 use crate::reaper::Sent;
@@ -107,4 +108,34 @@ async fn of_many_claims_as_many_win_as_there_are_slots() {
         }
     }
     assert_eq!(done, 12);
+}
+
+#[tokio::test]
+async fn a_workspace_may_allow_itself_fewer_slots() {
+    let (mut stack, runs) = stack().await;
+    let workspaces = Workspaces::new(stack.tables.clone());
+    stack.workspace = workspaces.create("Test", None).await.unwrap().workspace_id;
+    let allow = async |concurrent_runs| {
+        let workspace = workspaces.get(stack.workspace).await.unwrap().unwrap();
+        let settings = WorkspaceSettings { concurrent_runs, ..WorkspaceSettings::default() };
+        workspaces.update(&workspace, ChangeWorkspace { settings: Some(settings), ..ChangeWorkspace::default() }).await.unwrap();
+    };
+    allow(Some(1)).await;
+    let (first, second, third) = (stack.run().await, stack.run().await, stack.run().await);
+    let first = claimed(&runs, &first).await;
+    assert!(waits(&runs, &second).await && waits(&runs, &third).await);
+    assert!(started(&stack, &runs).await.is_empty());
+    // The installation allows two, whatever the workspace says.
+    allow(Some(100)).await;
+    assert_eq!(started(&stack, &runs).await, [second.run_id]);
+    let second = claimed(&runs, &second).await;
+    assert!(waits(&runs, &third).await);
+    // Fewer than are taken: nothing starts until there is room again.
+    allow(Some(1)).await;
+    finish(&runs, &first).await;
+    assert!(waits(&runs, &third).await && started(&stack, &runs).await.is_empty());
+    finish(&runs, &second).await;
+    assert_eq!(started(&stack, &runs).await, [third.run_id]);
+    allow(None).await;
+    claimed(&runs, &third).await;
 }

@@ -24,12 +24,12 @@ async fn give_up<R: Executable>(ade: &Ade, id: R::Id) -> Result<Option<u64>, Sto
 }
 
 /// Claims a record, if it waits for an owner, and does `work` on it for as long as its lease can be kept: until `deadline` at the
-/// latest, and not longer than `timeout` says. Returns the id of the completed event when `work` finished the record.
+/// latest, and not longer than `timeout` says, which may ask storage. Returns the id of the completed event when `work` finished the record.
 pub async fn own<R: Executable, W: Future<Output = Result<R, Stop>>>(
     ade: &Ade,
     claim: impl Future<Output = Result<Claim<R>, StoreError>>,
     deadline: Instant,
-    timeout: impl FnOnce(&R) -> Duration,
+    timeout: impl AsyncFnOnce(&R) -> Result<Duration, StoreError>,
     work: impl FnOnce(Lease<R>, R, Brake) -> W,
 ) -> Result<Option<u64>, StoreError> {
     let claimed = Instant::now();
@@ -49,11 +49,16 @@ pub async fn own<R: Executable, W: Future<Output = Result<R, Stop>>>(
     span.record("workspace_id", display(record.workspace())).record("trace_id", record.trace_id());
     tracing::info!(attempt = record.execution().attempt, fence = lease.fence(), "claimed");
     let brake = Brake::default();
-    let until = deadline.min(claimed + timeout(&record));
-    let keeper = Keeper::start(lease.clone(), &record, claimed, until, brake.clone());
-    // Work is large: it holds every call to storage that it may be waiting for.
-    let worked = Box::pin(work(lease.clone(), record.clone(), brake)).await;
-    drop(keeper);
+    let worked = match timeout(&record).await {
+        Ok(timeout) => {
+            let keeper = Keeper::start(lease.clone(), &record, claimed, deadline.min(claimed + timeout), brake.clone());
+            // Work is large: it holds every call to storage that it may be waiting for.
+            let worked = Box::pin(work(lease.clone(), record.clone(), brake)).await;
+            drop(keeper);
+            worked
+        }
+        Err(error) => Err(Stop::Storage(error)),
+    };
     match worked {
         Ok(finished) => {
             tracing::info!(status = finished.status_word(), "finished");

@@ -27,7 +27,7 @@ const OPTIONS_BYTES: usize = 64 << 10;
 /// Nesting of metadata: storage allows 32 levels in all.
 const METADATA_DEPTH: usize = 16;
 /// Longest time of a run, in seconds.
-const TIMEOUT: u64 = 86_400;
+pub(crate) const TIMEOUT: u64 = 86_400;
 
 /// A run to be created.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -32,6 +32,7 @@ use crate::edge::object::object_name;
 pub use artifact::*;
 pub use batch::*;
 pub use cancel::*;
+pub(crate) use create::TIMEOUT;
 pub use create::*;
 pub use download::*;
 pub use events::*;

@@ -7,7 +7,7 @@ mod list;
 mod update;
 
 use ade_core::id::WorkspaceId;
-use ade_core::workspace;
+use ade_core::workspace::{self, WorkspaceSettings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,6 +37,8 @@ pub struct Workspace {
     /// When it was created, in Unix seconds.
     #[schema(example = 1_784_000_000)]
     pub created: i64,
+    /// What holds for it alone; null where the installation's settings hold.
+    pub settings: WorkspaceSettings,
 }
 
 impl From<workspace::Workspace> for Workspace {
@@ -47,6 +49,7 @@ impl From<workspace::Workspace> for Workspace {
             name: record.name,
             slug: record.slug,
             created: record.created.seconds(),
+            settings: record.settings,
         }
     }
 }

@@ -5,7 +5,7 @@ use ade_core::id::WorkspaceId;
 use ade_core::key::ApiKeys;
 use ade_core::settings::Settings;
 use ade_core::store::Tables;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use console::style;
 use http::Method;
 use serde_json::{Value, json};
@@ -76,16 +76,28 @@ enum WorkspacesCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Give a workspace another name or slug
+    /// Show a workspace and its settings
+    Show {
+        /// The workspace, by id
+        id: WorkspaceId,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a workspace another name, slug or settings
+    #[command(group(ArgGroup::new("change").required(true).multiple(true).args(["name", "slug", "concurrent_runs", "run_timeout",
+        "run_retention", "document_retention"])))]
     Update {
         /// The workspace, by id
         id: WorkspaceId,
         /// Its new name
-        #[arg(long, required_unless_present = "slug")]
+        #[arg(long)]
         name: Option<String>,
         /// Its new slug
         #[arg(long)]
         slug: Option<String>,
+        #[command(flatten)]
+        settings: SettingsArgs,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -98,6 +110,51 @@ enum WorkspacesCommand {
         #[arg(long)]
         purge: bool,
     },
+}
+
+/// Settings of a workspace; what is not named stays as it is.
+#[derive(Debug, Args)]
+struct SettingsArgs {
+    /// Runs worked on at once, or `default` for the installation's
+    #[arg(long, value_name = "N", value_parser = setting)]
+    concurrent_runs: Option<Setting>,
+    /// Seconds a run may take when its options do not say, or `default`
+    #[arg(long, value_name = "SECONDS", value_parser = setting)]
+    run_timeout: Option<Setting>,
+    /// Days that runs are kept after their end, or `default`
+    #[arg(long, value_name = "DAYS", value_parser = setting)]
+    run_retention: Option<Setting>,
+    /// Days that documents are kept, or `default`
+    #[arg(long, value_name = "DAYS", value_parser = setting)]
+    document_retention: Option<Setting>,
+}
+
+/// A number, or what the installation says.
+#[derive(Debug, Clone, Copy)]
+struct Setting(Option<u64>);
+
+fn setting(text: &str) -> Result<Setting, String> {
+    match text {
+        "default" => Ok(Setting(None)),
+        number => number.parse().map(|number| Setting(Some(number))).map_err(|_| "expected a whole number, or `default`".to_owned()),
+    }
+}
+
+impl SettingsArgs {
+    /// What a workspace's settings become; none when nothing is named.
+    fn over(&self, mut settings: Value) -> Option<Value> {
+        let named = [
+            ("concurrent_runs", self.concurrent_runs),
+            ("run_timeout_seconds", self.run_timeout),
+            ("run_retention_days", self.run_retention),
+            ("document_retention_days", self.document_retention),
+        ];
+        let named: Vec<_> = named.into_iter().filter_map(|(name, value)| value.map(|Setting(value)| (name, value))).collect();
+        for (name, value) in &named {
+            settings[*name] = json!(value);
+        }
+        (!named.is_empty()).then_some(settings)
+    }
 }
 
 /// Runs the command.
@@ -179,9 +236,15 @@ async fn workspaces(client: &Client, command: WorkspacesCommand) -> Result<(), C
             let body = json!({ "name": name, "slug": slug });
             print_item(&client.ask(Method::POST, "/workspaces", Some(&body)).await?, json, LIST);
         }
-        WorkspacesCommand::Update { id, name, slug, json } => {
-            let body = json!({ "name": name, "slug": slug });
-            print_item(&client.ask(Method::PATCH, &format!("/workspaces/{id}"), Some(&body)).await?, json, LIST);
+        WorkspacesCommand::Show { id, json } => {
+            print_item(&client.ask(Method::GET, &format!("/workspaces/{id}"), None).await?, json, WORKSPACE);
+        }
+        WorkspacesCommand::Update { id, name, slug, settings, json } => {
+            let path = format!("/workspaces/{id}");
+            let mut known = client.ask(Method::GET, &path, None).await?;
+            let settings = settings.over(known["settings"].take());
+            let body = json!({ "name": name, "slug": slug, "settings": settings });
+            print_item(&client.ask(Method::PATCH, &path, Some(&body)).await?, json, WORKSPACE);
         }
         WorkspacesCommand::Delete { id, purge } => {
             client.ask(Method::DELETE, &format!("/workspaces/{id}?purge={purge}"), None).await?;
@@ -189,6 +252,23 @@ async fn workspaces(client: &Client, command: WorkspacesCommand) -> Result<(), C
         }
     }
     Ok(())
+}
+
+const WORKSPACE: &[Column] = &[
+    ("workspace", |workspace| text(workspace, "/id")),
+    ("slug", |workspace| text(workspace, "/slug")),
+    ("name", |workspace| text(workspace, "/name")),
+    ("created", |workspace| time(workspace, "/created")),
+    ("runs at once", |workspace| own(workspace, "/settings/concurrent_runs")),
+    ("seconds for a run", |workspace| own(workspace, "/settings/run_timeout_seconds")),
+    ("days runs are kept", |workspace| own(workspace, "/settings/run_retention_days")),
+    ("days documents are kept", |workspace| own(workspace, "/settings/document_retention_days")),
+];
+
+/// A setting of a workspace, or that the installation's holds.
+fn own(workspace: &Value, pointer: &str) -> String {
+    let value = text(workspace, pointer);
+    if value.is_empty() { "as the installation says".to_owned() } else { value }
 }
 
 const LIST: &[Column] = &[

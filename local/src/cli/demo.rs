@@ -10,7 +10,7 @@ use console::style;
 use super::client::Client;
 use super::connection::Connection;
 use super::display::{Display, seconds};
-use super::documents::LocalDocument;
+use super::documents::LocalFile;
 use super::expectation::Expectation;
 use super::local::{environment, log_to_stderr};
 use super::report::{self, shown};
@@ -60,7 +60,7 @@ async fn show(stack: &Stack) -> Result<(), CliError> {
     let client = Client::new(&Connection { url, api_key: local.api_key.clone(), workspace: Some(local.workspace_id) })?;
     let mut display = Display::new(false);
     let out = Destination::Under(stack.data_dir().join("output"));
-    let finished = clean(&client, &mut display, &[LocalDocument::check(&input)?], None, &out).await;
+    let finished = clean(&client, &mut display, &[LocalFile::check(&input)?], None, &out).await;
     display.clear();
     let finished = finished?;
     report::print(&finished)?;

@@ -15,7 +15,7 @@ use super::client::{ApiError, Client, Config, Output, Run};
 use super::configs::named;
 use super::connection::ConnectionArgs;
 use super::display::{Display, print_line};
-use super::documents::LocalDocument;
+use super::documents::LocalFile;
 use super::follow::{Followed, Follower};
 use super::local::Signals;
 use super::report;
@@ -59,7 +59,7 @@ pub(super) struct Finished {
 
 /// Runs the command.
 pub(super) async fn run(connection: &ConnectionArgs, args: RunArgs) -> Result<(), CliError> {
-    let files = args.files.iter().map(|path| LocalDocument::check(path)).collect::<Result<Vec<_>, _>>()?;
+    let files = args.files.iter().map(|path| LocalFile::check(path)).collect::<Result<Vec<_>, _>>()?;
     let out = match &args.out {
         Some(out) => Destination::Here(out.clone()),
         None => Destination::Under(files.first().and_then(|file| file.path.parent()).map(|dir| dir.join("ade-output")).unwrap_or_default()),
@@ -81,7 +81,7 @@ pub(super) async fn run(connection: &ConnectionArgs, args: RunArgs) -> Result<()
 pub(super) async fn clean(
     client: &Client,
     display: &mut Display,
-    files: &[LocalDocument],
+    files: &[LocalFile],
     config: Option<&str>,
     out: &Destination,
 ) -> Result<Finished, CliError> {
@@ -100,7 +100,7 @@ pub(super) async fn clean(
 async fn clean_to_the_end(
     client: &Client,
     display: &mut Display,
-    files: &[LocalDocument],
+    files: &[LocalFile],
     config: Option<&str>,
     out: &Destination,
     started: &OnceCell<RunId>,

@@ -54,7 +54,7 @@ impl Builder {
     /// Makes a build if it waits for a builder, until `deadline` at the latest. Its committed events also go to `relay`. Returns the id
     /// of the completed event when the build was finished here.
     pub async fn execute(&self, id: BuildId, deadline: Instant, relay: mpsc::Sender<Bytes>) -> Result<Option<u64>, StoreError> {
-        let timeout = |_: &Build| self.ade.settings.build_timeout.duration();
+        let timeout = async |_: &Build| Ok(self.ade.settings.build_timeout.duration());
         own(&self.ade, self.ade.builds.claim(id), deadline, timeout, |lease, build, brake| {
             Making::carry_out(self, lease, build, brake, relay)
         })

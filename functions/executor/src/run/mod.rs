@@ -64,7 +64,13 @@ impl Executor {
     /// id of the completed event when the run was finished here.
     pub async fn execute(&self, id: RunId, deadline: Instant, relay: mpsc::Sender<Bytes>) -> Result<Option<u64>, StoreError> {
         let default = self.ade.settings.run_timeout.duration();
-        let timeout = |run: &Run| run.options.timeout_seconds.map_or(default, Duration::from_secs);
+        let timeout = async |run: &Run| {
+            let own = match run.options.timeout_seconds {
+                Some(seconds) => Some(seconds),
+                None => self.ade.workspaces.get(run.workspace_id).await?.and_then(|workspace| workspace.settings.run_timeout_seconds),
+            };
+            Ok(own.map_or(default, Duration::from_secs))
+        };
         let claim = self.ade.runs.claim(id);
         let mut workspace = None;
         let owned = own(&self.ade, claim, deadline, timeout, |lease, run, brake| {

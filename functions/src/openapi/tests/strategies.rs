@@ -9,6 +9,7 @@ use ade_core::config::{ConfigIssue, FileStatus, IssueSeverity};
 use ade_core::document::DocumentStatus;
 use ade_core::eventlog::{BuildStep, Event, EventBody, EventObject, Failure, FailureCode, LogLevel, LogLine, LogStream, StepStatus};
 use ade_core::run::{RetryBuild, RunDocument, RunOptions, RunResult, RunStatus};
+use ade_core::workspace::WorkspaceSettings;
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -111,7 +112,19 @@ pub(super) fn create_workspace() -> impl Strategy<Value = CreateWorkspace> {
 }
 
 pub(super) fn update_workspace() -> impl Strategy<Value = UpdateWorkspace> {
-    (of(name()), of("[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,3}")).prop_map(|(name, slug)| UpdateWorkspace { name, slug })
+    let slug = of("[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,3}");
+    (of(name()), slug, of(workspace_settings())).prop_map(|(name, slug, settings)| UpdateWorkspace { name, slug, settings })
+}
+
+fn workspace_settings() -> impl Strategy<Value = WorkspaceSettings> {
+    (of(1u32..=10_000), of(1u64..=86_400), of(1u32..=36_500), of(1u32..=36_500)).prop_map(
+        |(concurrent_runs, run_timeout_seconds, run_retention_days, document_retention_days)| WorkspaceSettings {
+            concurrent_runs,
+            run_timeout_seconds,
+            run_retention_days,
+            document_retention_days,
+        },
+    )
 }
 
 fn role() -> impl Strategy<Value = Role> {
@@ -329,12 +342,13 @@ pub(super) fn run_summary() -> impl Strategy<Value = RunSummary> {
 }
 
 pub(super) fn workspace() -> impl Strategy<Value = Workspace> {
-    (id("ws_"), name(), text(), seconds()).prop_map(|(id, name, slug, created)| Workspace {
+    (id("ws_"), name(), text(), seconds(), workspace_settings()).prop_map(|(id, name, slug, created, settings)| Workspace {
         id,
         object: WorkspaceObject::Name,
         name,
         slug,
         created,
+        settings,
     })
 }
 

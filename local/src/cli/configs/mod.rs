@@ -1,5 +1,6 @@
 //! `ade configs`: rules, from a directory on this machine to a build that runs use.
 
+mod archive;
 mod chosen;
 mod directory;
 mod draft;
@@ -21,6 +22,7 @@ use super::CliError;
 use super::client::{ApiError, Client, Config, CreatedBuild, Query};
 use super::connection::ConnectionArgs;
 use super::display::{Display, print_line};
+use super::documents::LocalFile;
 use super::follow::{Followed, Follower, verdict};
 use super::local::Signals;
 use super::output::{Column, print_done, print_item, print_list, status, text, time};
@@ -119,6 +121,47 @@ enum ConfigsCommand {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
         /// Print JSON, one version a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Save a config's files as a zip archive
+    Export {
+        /// The config
+        config: Option<String>,
+        /// Which files: `draft`, `active`, or the id of a version
+        #[arg(default_value = "draft", value_name = "VERSION")]
+        files: String,
+        /// The file to write [default: the config's name with .zip]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Replace a file that is there already
+        #[arg(long)]
+        force: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Replace a config's draft by the files of a zip archive, or make a config of them
+    Import {
+        /// The archive
+        archive: PathBuf,
+        /// The config whose draft is replaced, by name or id
+        #[arg(long, value_name = "NAME_OR_ID", conflicts_with = "new", required_unless_present = "new")]
+        config: Option<String>,
+        /// Make a new config with this name
+        #[arg(long, value_name = "NAME")]
+        new: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a config of the draft of another one
+    Clone {
+        /// The config that is copied
+        config: String,
+        /// The new one's name
+        name: String,
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -246,6 +289,30 @@ pub(super) async fn run(connection: &ConnectionArgs, args: ConfigsArgs) -> Resul
             let chosen = choose(&client, config.as_deref()).await?;
             let versions = client.first(&format!("{}/versions", path_of(&chosen.config)), &Query::default(), limit as usize).await?;
             print_list(&versions, json, VERSIONS, "no versions yet; `ade configs build` makes one of the draft");
+        }
+        ConfigsCommand::Export { config, files, out, force, json } => {
+            let config = choose(&client, config.as_deref()).await?.config;
+            let path = archive::export(&client, &config, &files, out.as_deref(), force).await?;
+            let answer = json!({ "object": "ade.cli.config_archive", "config_id": config.id, "path": path });
+            print_done(&answer, json, &format!("{} holds the files of {:?}", path.display(), config.name));
+        }
+        ConfigsCommand::Import { archive, config, new, json } => {
+            let archive = LocalFile::check(&archive)?;
+            let display = Display::new(json);
+            if let Some(name) = new {
+                let made = archive::create(&client, &name, &archive, &display).await?;
+                print_done(&made, json, &format!("Made {:?}, {}, of {}", name, text(&made, "/id"), archive.name));
+            } else {
+                let config = named(&client, client.workspace().await?, config.as_deref().unwrap_or_default()).await?;
+                let files = archive::import(&client, &config, &archive, &display).await?;
+                let count = files["files"].as_array().map_or(0, Vec::len);
+                print_done(&files, json, &format!("The draft of {:?} has the {count} files of {} now", config.name, archive.name));
+            }
+        }
+        ConfigsCommand::Clone { config, name, json } => {
+            let config = choose(&client, Some(&config)).await?.config;
+            let made = archive::clone(&client, &config, &name).await?;
+            print_done(&made, json, &format!("Made {name:?}, {}, of {:?}", text(&made, "/id"), config.name));
         }
         ConfigsCommand::Rename { config, name, json } => {
             let config = choose(&client, Some(&config)).await?.config;

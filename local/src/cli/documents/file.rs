@@ -1,4 +1,4 @@
-//! Files on this machine that become documents.
+//! Files on this machine that are sent to ADE.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,21 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
 use crate::cli::CliError;
-use crate::cli::client::{Client, NewDocument};
+use crate::cli::client::{Client, NewDocument, Upload};
 use crate::cli::display::Display;
 
-/// A file on this machine that will be a document.
+/// A file on this machine that will be a document, or the archive of a config.
 #[derive(Debug)]
-pub(in crate::cli) struct LocalDocument {
+pub(in crate::cli) struct LocalFile {
     /// Where it is.
     pub(in crate::cli) path: PathBuf,
     /// Its name, without directories.
     pub(in crate::cli) name: String,
-    byte_size: u64,
+    /// Its size in bytes when it was looked at.
+    pub(in crate::cli) byte_size: u64,
 }
 
-impl LocalDocument {
+impl LocalFile {
     /// Looks at a file before anything is sent.
     pub(in crate::cli) fn check(path: &Path) -> Result<Self, CliError> {
         let shown = path.display();
@@ -33,7 +34,7 @@ impl LocalDocument {
             _ => CliError::usage(format!("cannot read {shown}: {error}")).hint("check that you may read it"),
         })?;
         if !meta.is_file() {
-            return Err(CliError::usage(format!("{shown} is not a file")).hint("name the workbooks themselves, e.g. with *.xlsx"));
+            return Err(CliError::usage(format!("{shown} is not a file")).hint("name the file itself; several workbooks with *.xlsx"));
         }
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| CliError::usage(format!("{shown} has a name that is not Unicode")).hint("rename it"))?;
@@ -68,14 +69,19 @@ impl LocalDocument {
         let upload = document
             .upload
             .ok_or_else(|| CliError::failed("the server named no place to upload to").hint("does --url name an ADE of this version?"))?;
-        let bar = display.upload(&self.name, self.byte_size);
-        let sent = bar.clone();
-        let uploaded = client.upload(&upload, &self.path, self.byte_size, move |bytes| sent.inc(bytes)).await;
-        bar.finish_and_clear();
-        uploaded?;
+        self.send(client, &upload, display).await?;
         let document = client.complete_document(document.id).await?;
         display.say(&format!("{} Uploaded {} ({})", style("✓").green(), self.name, HumanBytes(self.byte_size)));
         Ok(document)
+    }
+
+    /// Sends its bytes to the place that the server named, and shows how far it has come.
+    pub(in crate::cli) async fn send(&self, client: &Client, upload: &Upload, display: &Display) -> Result<(), CliError> {
+        let bar = display.upload(&self.name, self.byte_size);
+        let sent = bar.clone();
+        let uploaded = client.upload(upload, &self.path, self.byte_size, move |bytes| sent.inc(bytes)).await;
+        bar.finish_and_clear();
+        Ok(uploaded?)
     }
 }
 
@@ -101,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_a_usage_error() {
-        let error = LocalDocument::check(Path::new("no/such.xlsx")).unwrap_err();
+        let error = LocalFile::check(Path::new("no/such.xlsx")).unwrap_err();
         assert_eq!(error.exit, crate::cli::Exit::Usage);
         assert!(error.to_string().starts_with("no/such.xlsx does not exist"));
     }

@@ -19,7 +19,7 @@ use super::output::{Column, print_done, print_item, print_list, status, table, t
 use super::report::shown;
 use super::run::{make_parent, safe_relative};
 
-pub(super) use file::LocalDocument;
+pub(super) use file::LocalFile;
 
 /// Upload, find, download and delete documents
 #[derive(Debug, Args)]
@@ -191,7 +191,7 @@ pub(super) async fn run(connection: &Connection, args: DocumentsArgs) -> Result<
 
 /// Uploads files one after the other. One that the server does not want does not keep it from the others.
 async fn upload(client: &Client, files: &[PathBuf], again: bool, json: bool) -> Result<(), CliError> {
-    let files = files.iter().map(|path| LocalDocument::check(path)).collect::<Result<Vec<_>, _>>()?;
+    let files = files.iter().map(|path| LocalFile::check(path)).collect::<Result<Vec<_>, _>>()?;
     let workspace = client.workspace().await?;
     let display = Display::new(json);
     let mut refused = 0;

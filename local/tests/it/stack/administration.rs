@@ -17,6 +17,58 @@ async fn delete(api: &Api, path: &str) -> Answer {
 }
 
 #[tokio::test]
+async fn a_workspace_decides_how_many_runs_it_works_on_and_for_how_long() {
+    let stack = Stack::start_with_test_engine().await;
+    let (api, path) = (&stack.api, format!("/workspaces/{}", stack.workspace));
+    let nothing =
+        json!({ "concurrent_runs": null, "run_timeout_seconds": null, "run_retention_days": null, "document_retention_days": null });
+    assert_eq!(api.get(&path).await.expect(200)["settings"], nothing);
+    let settings = async |settings: Value| send(api, Method::PATCH, &path, &json!({ "settings": settings })).await;
+    for (name, value) in [
+        ("concurrent_runs", 0u64),
+        ("concurrent_runs", 10_001),
+        ("run_timeout_seconds", 86_401),
+        ("run_retention_days", 0),
+        ("document_retention_days", 36_501),
+    ] {
+        let problem = settings(json!({ name: value })).await.refused(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["path"], format!("settings.{name}"));
+    }
+    settings(json!({ "colour": 1 })).await.refused(422, "validation_failed");
+
+    let changed = settings(json!({ "concurrent_runs": 1, "run_retention_days": 90 })).await.expect(200);
+    assert_eq!((&changed["settings"]["concurrent_runs"], &changed["settings"]["run_timeout_seconds"]), (&json!(1), &Value::Null));
+    eventually("the list has the settings", async || {
+        let listed = api.get("/workspaces").await.expect(200);
+        let own = listed["data"].as_array().unwrap().iter().find(|workspace| workspace["id"] == stack.workspace.as_str()).cloned();
+        own.filter(|own| *own == changed)
+    })
+    .await;
+    assert_eq!(send(api, Method::PATCH, &path, &json!({ "name": "Other" })).await.expect(200)["settings"], changed["settings"]);
+
+    // One run at a time: the second waits until the workspace allows itself another one.
+    let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
+    let mut first = stack.engine_run(&config, &document, &json!({ "mode": "stubborn" })).await;
+    first.until(|event| event["message"] == "working").await;
+    let mut second = stack.engine_run(&config, &document, &json!({ "mode": "stubborn" })).await;
+    let waiting = run_of(&second);
+    eventually("the second run has found no slot", async || {
+        let logs = stack.function_logs();
+        let mut lines = logs.iter().flat_map(|(_, log)| log.lines());
+        lines.any(|line| line.contains(&waiting) && line.contains("no slot")).then_some(())
+    })
+    .await;
+    assert_eq!(api.get(&format!("/runs/{waiting}")).await.expect(200)["status"], "queued");
+    settings(json!({ "concurrent_runs": 2, "run_timeout_seconds": 1 })).await.expect(200);
+    second.until(|event| event["type"] == "run.started").await;
+    let completed = second.rest().await.pop().unwrap();
+    assert_eq!(completed["failure"]["code"], "timeout", "{completed}");
+    api.send(api.request(Method::POST, &format!("/runs/{}/cancel", run_of(&first)))).await.expect(200);
+    assert_eq!(first.rest().await.pop().unwrap()["status"], "canceled");
+    assert_eq!(settings(json!({})).await.expect(200)["settings"], nothing);
+}
+
+#[tokio::test]
 async fn a_workspace_is_renamed_and_deleted() {
     let stack = Stack::start().await;
     let api = &stack.api;

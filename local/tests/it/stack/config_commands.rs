@@ -218,3 +218,39 @@ async fn what_cannot_be_a_config_is_refused_before_anything_is_sent() {
     unnamed.current_dir(&directory.path);
     assert!(finished(unnamed, 2).contains("this directory belongs to no config"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_goes_into_an_archive_and_comes_out_of_one() {
+    let stack = Stack::start().await;
+    let directory = Directory::init();
+    directory.write("notes.md", "Ours.\n");
+    let config = pushed(&stack, &directory);
+    let out = tempfile::tempdir().unwrap();
+    let file = |name: &str| out.path().join(name).to_str().unwrap().to_owned();
+    let archive = file("orders.zip");
+    assert!(says(&stack, &["configs", "export", &config, "--out", &archive]).contains("orders.zip"));
+    let again = finished(command(&stack, &["configs", "export", &config, "--out", &archive]), 2);
+    assert!(again.contains("is there already") && again.contains("--force"), "{again}");
+    says(&stack, &["configs", "export", &config, "--out", &archive, "--force"]);
+
+    let copy = lines(&stack, &["configs", "import", &archive, "--new", "From an archive", "--json"]).remove(0);
+    let copy = copy["id"].as_str().unwrap().to_owned();
+    assert_eq!(draft_file(&stack, &copy, "notes.md").await.as_deref(), Some(&b"Ours.\n"[..]));
+    let clone = lines(&stack, &["configs", "clone", &config, "A clone", "--json"]).remove(0);
+    assert_eq!(draft_file(&stack, clone["id"].as_str().unwrap(), "notes.md").await.as_deref(), Some(&b"Ours.\n"[..]));
+
+    // The whole draft is replaced: what the archive lacks is gone.
+    directory.write("notes.md", "Changed.\n");
+    directory.write("more.md", "More.\n");
+    moved(&stack, &["configs", "push", directory.name()]);
+    assert!(says(&stack, &["configs", "import", &archive, "--config", "Orders"]).contains("orders.zip"));
+    assert_eq!(draft_file(&stack, &config, "notes.md").await.as_deref(), Some(&b"Ours.\n"[..]));
+    assert_eq!(draft_file(&stack, &config, "more.md").await, None);
+
+    std::fs::write(file("broken.zip"), "no archive").unwrap();
+    let refused = finished(command(&stack, &["configs", "import", &file("broken.zip"), "--config", "Orders"]), 1);
+    assert!(refused.contains("archive") && refused.contains("hint"), "{refused}");
+    assert_eq!(draft_file(&stack, &config, "notes.md").await.as_deref(), Some(&b"Ours.\n"[..]));
+    let none = finished(command(&stack, &["configs", "import", &file("none.zip"), "--config", "Orders"]), 2);
+    assert!(none.contains("does not exist"), "{none}");
+}

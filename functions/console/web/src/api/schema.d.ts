@@ -613,7 +613,10 @@ export interface paths {
         delete: operations["delete-workspace"];
         options?: never;
         head?: never;
-        /** Update a workspace */
+        /**
+         * Update a workspace
+         * @description Its settings hold for runs that start from now on. When more runs may be worked on at once, those that wait start.
+         */
         patch: operations["update-workspace"];
         trace?: never;
     };
@@ -2461,6 +2464,8 @@ export interface components {
                  * @example 1784000000
                  */
                 created: number;
+                /** @description What holds for it alone; null where the installation's settings hold. */
+                settings: components["schemas"]["WorkspaceSettings"];
             }[];
             /** @description Whether another page follows. */
             has_more: boolean;
@@ -3322,6 +3327,8 @@ export interface components {
              * @example finance
              */
             slug: string | null;
+            /** @default null */
+            settings: components["schemas"]["WorkspaceSettings"] | null;
         };
         /** @description The request that uploads a document's bytes. */
         Upload: {
@@ -3368,11 +3375,44 @@ export interface components {
              * @example 1784000000
              */
             created: number;
+            /** @description What holds for it alone; null where the installation's settings hold. */
+            settings: components["schemas"]["WorkspaceSettings"];
         };
         /** @example ws_01JZX3Q4T5V6W7X8Y9ZABCDEFG */
         WorkspaceId: string;
         /** @enum {string} */
         WorkspaceObject: "ade.workspace";
+        /** @description What a workspace decides for itself, within what the installation allows; where it decides nothing, the installation's settings hold. */
+        WorkspaceSettings: {
+            /**
+             * Format: int32
+             * @description Runs that are worked on at once; more wait, in order. Never more than the installation's `ADE_WORKSPACE_RUNS`.
+             * @default null
+             * @example 4
+             */
+            concurrent_runs: number | null;
+            /**
+             * Format: int64
+             * @description Seconds a run may take when its options do not say; instead of the installation's `ADE_RUN_TIMEOUT_SECONDS`.
+             * @default null
+             * @example 300
+             */
+            run_timeout_seconds: number | null;
+            /**
+             * Format: int32
+             * @description Days that runs are kept after their end. Never longer than the installation's `ADE_RUN_RETENTION`.
+             * @default null
+             * @example 90
+             */
+            run_retention_days: number | null;
+            /**
+             * Format: int32
+             * @description Days that documents are kept. Never longer than the installation's `ADE_DOCUMENT_RETENTION`.
+             * @default null
+             * @example 30
+             */
+            document_retention_days: number | null;
+        };
     };
     responses: never;
     parameters: never;
