@@ -169,6 +169,26 @@ async function importZip(page: Page, zip: { name: string; mimeType: string; buff
   await page.getByRole("dialog").getByRole("button", { name: "Replace the files" }).click();
 }
 
+test("a workspace's limits are set, refused and taken back", async () => {
+  const { page } = window;
+  const known = async () => (await stack.api<{ settings: Record<string, number | null> }>("GET", `/workspaces/${stack.workspace}`)).settings;
+  await window.visit(stack, place("settings"));
+  const limits = page.getByRole("region", { name: "Limits" });
+  const field = limits.getByLabel("Days that runs are kept");
+  await field.fill("30");
+  await limits.getByRole("button", { name: "Save" }).click();
+  await page.getByText("The limits are saved").waitFor();
+  expect(await known()).toEqual({ concurrent_runs: null, run_timeout_seconds: null, run_retention_days: 30, document_retention_days: null });
+  await page.reload();
+  await expect.poll(() => field.inputValue()).toBe("30");
+  await field.fill("0");
+  await limits.getByRole("button", { name: "Save" }).click();
+  expect(await field.evaluate((input) => (input as HTMLInputElement).validity.rangeUnderflow)).toBe(true);
+  await field.fill("");
+  await limits.getByRole("button", { name: "Save" }).click();
+  await expect.poll(async () => (await known())["run_retention_days"]).toBe(null);
+});
+
 test("safe mode is told everywhere, and what it forbids says why", async () => {
   const { page } = window;
   await stack.api("PUT", "/system/safe-mode", { enabled: true, detail: "Storage is being moved." });

@@ -110,7 +110,7 @@ beforeAll(async () => {
     ["workbench-versions", `${ws}/configs/${config}`, async ({ page }) => {
       await page.getByRole("button", { name: "More" }).click();
       await page.getByRole("menuitem", { name: /Versions/ }).click();
-      await page.getByLabel("Before").waitFor();
+      await page.getByLabel("Before", { exact: true }).waitFor();
     }],
     ["settings-key", `${ws}/settings`, async ({ page }) => {
       await page.getByRole("button", { name: "New key" }).click();

@@ -74,7 +74,8 @@ test("it is run, and the run is watched live", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Run" }).click();
   await page.getByRole("heading", { name: "member-return.xlsx" }).waitFor();
   await page.getByRole("tab", { name: "Log" }).click();
-  await page.getByText("Run queued").waitFor();
+  // What is not streamed comes at once, and then its end is in sight.
+  if (!process.env["ADE_URL"]) await page.getByText("Run queued").waitFor();
   await page.getByText("complete", { exact: true }).waitFor({ timeout: 40_000 });
   await page.getByText(/^Run succeeded/).waitFor();
 });
@@ -122,7 +123,8 @@ test("a rule is changed and built", async () => {
   await page.getByText(/^Build succeeded/).waitFor({ timeout: 40_000 });
 });
 
-test("a mistake is found and shown where it is", async () => {
+test("a mistake is found and shown where it is", async ({ skip }) => {
+  skip(!stack.validates, "the emulator can't validate");
   const { page } = window;
   const editor = page.getByRole("textbox", { name: /email\.py/ });
   await editor.click();

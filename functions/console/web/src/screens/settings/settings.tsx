@@ -8,6 +8,7 @@ import { Failed, LoadingRows } from "@/ui/states";
 import { Badge } from "@/ui/status";
 import { Card } from "@/ui/table";
 import { Keys } from "./keys";
+import { Limits } from "./limits";
 import { Members } from "./members";
 import { SafeModeSection } from "./safe-mode";
 
@@ -22,6 +23,7 @@ export function SettingsScreen() {
       <WorkspaceSection workspace={workspace} />
       <Keys workspace={workspace} />
       <Members workspace={workspace} />
+      <Limits workspace={workspace} />
       <SafeModeSection />
       <HealthSection />
     </Page>
