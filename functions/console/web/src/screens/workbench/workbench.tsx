@@ -371,5 +371,5 @@ function Problems({ issues, onOpen }: { issues: Issue[] | undefined; onOpen: (is
 
 function JournalView({ journal }: { journal: Journal }) {
   useSyncExternalStore(journal.subscribe, journal.snapshot);
-  return <Terminal log={journal} name="workbench" addressed={false} className="-mt-1 min-h-0 flex-1" />;
+  return <Terminal log={journal} name="workbench" addressed={false} empty="Builds, checks and test runs tell here what they do." className="-mt-1 min-h-0 flex-1" />;
 }

@@ -29,7 +29,7 @@ const COLOURS: Record<Level, string> = {
   success: "text-good",
 };
 
-export function Terminal({ log, name, className, toolbar, addressed = true }: { log: Log; name: string; className?: string; toolbar?: ReactNode; /** Lines keep their numbers, so that addresses may name them. */ addressed?: boolean }) {
+export function Terminal({ log, name, className, toolbar, addressed = true, empty = "Waiting for the first line …" }: { log: Log; name: string; className?: string; toolbar?: ReactNode; /** Lines keep their numbers, so that addresses may name them. */ addressed?: boolean; /** What is said before there is a line. */ empty?: string }) {
   const [levels, setLevels] = useState<Level[]>([]);
   const [streams, setStreams] = useState<("stdout" | "stderr")[]>([]);
   const [folded, setFolded] = useState<ReadonlySet<number>>(new Set());
@@ -174,7 +174,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true }: { 
     <section aria-label={`Log of ${name}`} className={cn("flex min-h-0 flex-col overflow-hidden rounded-xl border border-line bg-surface", className)}>
       <div className="flex flex-wrap items-center gap-1.5 border-b border-line px-2 py-1.5">
         {toolbar}
-        <ConnectionChip connection={log.connection} />
+        {log.last === 0 && log.connection.state === "ended" ? null : <ConnectionChip connection={log.connection} />}
         <div className="relative ml-auto flex items-center gap-1">
           <Input
             type="search"
@@ -250,7 +250,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true }: { 
             </div>
           </div>
         </div>
-        {count === 0 ? <p className="pointer-events-none absolute inset-0 flex items-center justify-center text-faint">{log.last === 0 ? "Waiting for the first line …" : "No line fits the filter."}</p> : null}
+        {count === 0 ? <p className="pointer-events-none absolute inset-0 flex items-center justify-center text-faint">{log.last === 0 ? empty : "No line fits the filter."}</p> : null}
         {!tail && count > 0 ? (
           <Button size="small" className="absolute right-5 bottom-4 shadow-float" onClick={() => setTail(true)}>
             <ArrowDownToLine />
