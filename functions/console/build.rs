@@ -21,12 +21,9 @@ fn main() -> io::Result<()> {
     for file in &files {
         let path = file.strip_prefix(&root).unwrap_or(file).to_string_lossy().replace('\\', "/");
         let digest = hex::encode(&Sha256::digest(fs::read(file)?)[..16]);
-        let compressed = PathBuf::from(format!("{}.gz", file.display()));
-        let gzip =
-            if compressed.is_file() { format!("Some(include_bytes!({:?}))", compressed.display().to_string()) } else { "None".into() };
         let content = file.display().to_string();
         // Writing to a string does not fail.
-        let _ = writeln!(source, "    Asset {{ path: {path:?}, digest: {digest:?}, content: include_bytes!({content:?}), gzip: {gzip} }},");
+        let _ = writeln!(source, "    Asset {{ path: {path:?}, digest: {digest:?}, content: include_bytes!({content:?}) }},");
     }
     source.push_str("]\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
@@ -39,7 +36,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, files)?;
-        } else if path.extension().is_none_or(|extension| extension != "gz") && !path.ends_with(".gitignore") {
+        } else if !path.ends_with(".gitignore") {
             files.push(path);
         }
     }

@@ -1,4 +1,7 @@
 //! The files inside the binary.
+//!
+//! They are served as they are. What is packed is no text any more, and an API Gateway whose answers are not streamed hands on in
+//! base64 what is not text; packing is what gateways and CDNs can do themselves.
 
 use ade_functions::edge::{Answer, Problem};
 use bytes::Bytes;
@@ -16,8 +19,6 @@ pub(crate) struct Asset {
     pub(crate) digest: &'static str,
     /// Its bytes.
     pub(crate) content: &'static [u8],
-    /// The same, compressed, when that is worth it.
-    pub(crate) gzip: Option<&'static [u8]>,
 }
 
 impl Asset {
@@ -26,11 +27,10 @@ impl Asset {
     }
 
     /// The file, or 304 for a browser that has it.
-    pub(crate) fn answer(&self, known: Option<&str>, gzip: bool) -> Answer {
+    pub(crate) fn answer(&self, known: Option<&str>) -> Answer {
         let etag = format!("\"{}\"", self.digest);
         let fresh = known.is_some_and(|known| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag));
-        let gzip = self.gzip.filter(|_| gzip);
-        let body = if fresh { &[] } else { gzip.unwrap_or(self.content) };
+        let body = if fresh { &[] } else { self.content };
         let mut response = Response::new(Bytes::from_static(body));
         if fresh {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -39,10 +39,6 @@ impl Asset {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type()));
         headers.insert(header::ETAG, HeaderValue::try_from(etag).map_err(Problem::internal)?);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.caching()));
-        headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-        if gzip.is_some() && !fresh {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
         Ok(response)
     }
 
@@ -71,37 +67,34 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const SCRIPT: Asset = Asset { path: "assets/index-4f2a.js", digest: "d1", content: b"let a", gzip: Some(b"packed") };
+    const SCRIPT: Asset = Asset { path: "assets/index-4f2a.js", digest: "d1", content: b"let a" };
 
     fn header<'a>(response: &'a Response<Bytes>, name: &str) -> Option<&'a str> {
         response.headers().get(name).map(|value| value.to_str().unwrap())
     }
 
     #[test]
-    fn a_hashed_file_is_kept_for_good_and_compressed_for_who_can_unpack() {
-        let packed = SCRIPT.answer(None, true).unwrap();
-        assert_eq!(packed.body().as_ref(), b"packed");
-        assert_eq!(header(&packed, "content-encoding"), Some("gzip"));
-        assert_eq!(header(&packed, "content-type"), Some("text/javascript; charset=utf-8"));
-        assert_eq!(header(&packed, "cache-control"), Some("public, max-age=31536000, immutable"));
-        let plain = SCRIPT.answer(None, false).unwrap();
-        assert_eq!((plain.body().as_ref(), header(&plain, "content-encoding")), (&b"let a"[..], None));
+    fn a_hashed_file_is_kept_for_good_and_is_text_on_its_way() {
+        let answer = SCRIPT.answer(None).unwrap();
+        assert_eq!(answer.body().as_ref(), b"let a");
+        assert_eq!(header(&answer, "content-type"), Some("text/javascript; charset=utf-8"));
+        assert_eq!(header(&answer, "cache-control"), Some("public, max-age=31536000, immutable"));
+        assert_eq!(header(&answer, "content-encoding"), None);
     }
 
     #[test]
     fn a_file_that_the_browser_has_is_not_sent_again() {
         for known in ["\"d1\"", "W/\"d1\"", "\"other\", \"d1\""] {
-            let answer = SCRIPT.answer(Some(known), true).unwrap();
+            let answer = SCRIPT.answer(Some(known)).unwrap();
             assert_eq!((answer.status(), answer.body().len()), (StatusCode::NOT_MODIFIED, 0), "{known}");
-            assert_eq!(header(&answer, "content-encoding"), None);
         }
-        assert_eq!(SCRIPT.answer(Some("\"d2\""), true).unwrap().status(), StatusCode::OK);
+        assert_eq!(SCRIPT.answer(Some("\"d2\"")).unwrap().status(), StatusCode::OK);
     }
 
     #[test]
     fn names_without_a_hash_are_asked_for_every_time() {
-        let icon = Asset { path: "icon.svg", digest: "d", content: b"<svg/>", gzip: None };
-        let answer = icon.answer(None, true).unwrap();
+        let icon = Asset { path: "icon.svg", digest: "d", content: b"<svg/>" };
+        let answer = icon.answer(None).unwrap();
         assert_eq!(header(&answer, "cache-control"), Some("no-cache"));
         assert_eq!(header(&answer, "content-type"), Some("image/svg+xml"));
     }

@@ -32,7 +32,7 @@ pub fn run() -> ExitCode {
 async fn console(app: Arc<App>, request: Request, providers: Arc<Providers>) -> Answer {
     let (base, path) = page::split(&request.path, request.parameter("proxy")).ok_or_else(Problem::no_route)?;
     match Asset::find(path) {
-        Some(asset) => asset.answer(request.header("if-none-match"), request.accepts_encoding("gzip")),
+        Some(asset) => asset.answer(request.header("if-none-match")),
         None if page::names_a_file(path) => Err(Problem::no_route()),
         None => document(&app, &base, &providers).await,
     }

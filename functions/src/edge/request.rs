@@ -126,15 +126,6 @@ impl Request {
         )
     }
 
-    /// Whether the client can unpack a body that is packed so.
-    pub fn accepts_encoding(&self, coding: &str) -> bool {
-        let ranges = self.headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-        ranges.flat_map(|value| value.split(',')).any(|range| {
-            let (name, weight) = range.split_once(';').unwrap_or((range, ""));
-            name.trim().eq_ignore_ascii_case(coding) && !matches!(weight.trim(), "q=0" | "q=0.0")
-        })
-    }
-
     /// The API key or access token: `Authorization: Bearer …` or `X-API-Key: …`.
     pub(super) fn credentials(&self) -> Option<&str> {
         let bearer = self.header("authorization").and_then(|value| {
@@ -200,14 +191,13 @@ mod tests {
     fn a_request_is_read_from_the_gateways_event() {
         let request = request(
             "/prod/api/v1/runs/run_01JZX3Q4T5V6W7X8Y9ZABCDEFG",
-            &json!({ "Accept": "text/html, application/json;q=0.9", "Accept-Encoding": "br;q=1.0, gzip;q=0.8, deflate;q=0" }),
+            &json!({ "Accept": "text/html, application/json;q=0.9" }),
         );
         assert_eq!(request.id, "gateway-1");
         assert!(request.id_in_path::<RunId>("run_id").is_ok());
         assert_eq!(request.id_in_path::<RunId>("other").unwrap_err().code(), "run_not_found");
         assert_eq!(request.location("/runs/x"), "/prod/api/v1/runs/x", "links stay behind the stage");
         assert!(request.accepts("application/json") && !request.accepts("text/event-stream"));
-        assert!(request.accepts_encoding("gzip") && !request.accepts_encoding("deflate") && !request.accepts_encoding("zstd"));
         assert_eq!(request.query::<Vec<(String, String)>>().unwrap().len(), 2);
         assert_eq!(request.json::<Value>().unwrap_err().code(), "body_required");
     }

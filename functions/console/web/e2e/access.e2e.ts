@@ -69,14 +69,79 @@ describe.each(["light", "dark"] as const)("%s", (theme) => {
 
   test("what opens over a screen", async () => {
     const { page } = window;
+    const found: Record<string, string[]> = {};
+    const check = async (name: string) => {
+      const serious = await findings(window);
+      if (serious.length > 0) found[name] = serious;
+      await page.keyboard.press("Escape");
+    };
     await window.visit(stack, places["runs"]!);
     await page.getByRole("heading", { name: "Runs" }).waitFor();
     await page.keyboard.press("Control+k");
     await page.getByRole("dialog").getByRole("combobox").waitFor();
-    expect(await findings(window)).toEqual([]);
-    await page.keyboard.press("Escape");
+    await check("palette");
     await page.getByRole("button", { name: /workspace$/ }).click();
-    expect(await findings(window)).toEqual([]);
+    await check("workspaces");
+    await page.getByRole("button", { name: /^More about the run/ }).first().click();
+    await check("what can be done with a run");
+
+    await window.visit(stack, places["documents"]!);
+    await page.getByRole("button", { name: "Look into member-return.xlsx" }).click();
+    await page.getByRole("group", { name: "Rows of member-return.xlsx" }).waitFor();
+    await check("sheets of a document");
+    await page.getByRole("button", { name: "Run member-return.xlsx" }).click();
+    await page.getByRole("dialog").getByLabel("Sheets").selectOption("chosen");
+    await page.getByRole("dialog").getByRole("group").getByRole("checkbox").first().waitFor();
+    await check("run dialog");
+    await page.getByRole("button", { name: "Delete member-return.xlsx" }).click();
+    await check("deleting");
+
+    await window.visit(stack, places["issues of a run"]!);
+    await page.getByRole("button", { name: /^Show cell/ }).first().click();
+    await page.getByRole("dialog").locator("td[aria-current=true]").first().waitFor();
+    await check("cell of an issue");
+
+    await window.visit(stack, places["configs"]!);
+    await page.getByRole("button", { name: "New config" }).click();
+    await page.getByLabel("Starts from").selectOption("archive");
+    await check("new config");
+
+    await window.visit(stack, places["workbench"]!);
+    await page.getByRole("treeitem", { name: "email.py" }).click();
+    await page.getByRole("textbox", { name: /email\.py/ }).waitFor();
+    for (const item of [/Versions/, /Import a zip archive/]) {
+      await page.getByRole("button", { name: "More" }).click();
+      await page.getByRole("menuitem", { name: item }).click();
+      await page.getByRole("dialog").waitFor();
+      await check(String(item));
+    }
+    await page.getByRole("button", { name: "Test", exact: true }).click();
+    await page.getByRole("region", { name: "Test run" }).waitFor();
+    await check("test pane");
+
+    await window.visit(stack, places["settings"]!);
+    for (const button of ["New key", "Add"]) {
+      await page.getByRole("button", { name: button, exact: true }).click();
+      await page.getByRole("dialog").waitFor();
+      await check(button);
+    }
+    expect(found).toEqual({});
+  });
+
+  test("safe mode, and no connection", async () => {
+    const { page } = window;
+    await stack.api("PUT", "/system/safe-mode", { enabled: true, detail: "Storage is being moved." });
+    try {
+      await window.visit(stack, places["documents"]!);
+      await page.getByText("Storage is being moved.").first().waitFor();
+      expect(await findings(window)).toEqual([]);
+      await window.context.setOffline(true);
+      await page.getByText("ADE can't be reached.").waitFor();
+      expect(await findings(window)).toEqual([]);
+    } finally {
+      await window.context.setOffline(false);
+      await stack.api("PUT", "/system/safe-mode", { enabled: false });
+    }
   });
 });
 
@@ -92,6 +157,24 @@ test("a walk without a mouse", async () => {
     }
     throw new Error(`${String(name)} is not reached with Tab`);
   };
+  const tabUntil = async (what: string, selector: string) => {
+    for (let steps = 0; steps < 60; steps++) {
+      if (await page.evaluate((selector) => globalThis.document.activeElement?.matches(selector) === true, selector)) return;
+      await page.keyboard.press("Tab");
+    }
+    throw new Error(`${what} is not reached with Tab`);
+  };
+  const tabToRole = (role: string) => tabUntil(role, role === "searchbox" ? "input[type=search]" : `[role=${role}]`);
+  const tabToButton = (label: string) => tabUntil(label, `button[aria-label=${JSON.stringify(label)}]`);
+  const go = async (screen: string) => {
+    await page.keyboard.press("Control+k");
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.type(screen);
+    await page.getByRole("option", { name: screen, exact: true }).and(page.locator("[data-selected=true]")).waitFor();
+    await page.keyboard.press("Enter");
+  };
+  // From the beginning: what asks for files before the browser knows that somebody waits for it gets none.
+  page.on("filechooser", (chooser) => void chooser.setFiles({ name: "keys.csv", mimeType: "text/csv", buffer: Buffer.from("First Name,Email\nAda,ada@example.com\n") }));
   try {
     // Signing in with the key, by keyboard only.
     await page.goto(`${stack.url}/`);
@@ -131,7 +214,85 @@ test("a walk without a mouse", async () => {
     await page.getByRole("option", { name: "Members", exact: true }).and(page.locator("[data-selected=true]")).waitFor();
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Members" }).waitFor();
-    await tabTo(/^Build$/);
+
+    // The workbench: a file is opened, changed, saved, checked and built.
+    await tabTo("Build");
+    await tabToRole("treeitem");
+    await page.keyboard.press("End");
+    for (let steps = 0; steps < 40 && (await focused()) !== "email.py"; steps++) await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+    await page.getByRole("textbox", { name: /email\.py/ }).waitFor();
+    await tabToRole("textbox");
+    await page.keyboard.press("Control+End");
+    await page.keyboard.type("\n# Typed.\n");
+    await page.getByRole("button", { name: "Save" }).and(page.locator(":enabled")).waitFor();
+    await page.keyboard.press("Control+s");
+    await page.getByRole("button", { name: "Save" }).and(page.locator(":disabled")).waitFor();
+    await page.keyboard.press("Control+b");
+    await page.getByText(/^Build succeeded/).first().waitFor({ timeout: 40_000 });
+    const built = async () => (await stack.api<{ active_build_id: string }>("GET", `/workspaces/${stack.workspace}/configs/${places["workbench"]!.split("/").at(-1)}`)).active_build_id;
+    const first = await built();
+    await page.keyboard.press("Control+Shift+b");
+    await expect.poll(built, { timeout: 40_000, message: "built anew although nothing changed" }).not.toBe(first);
+    // Escape, then Tab, leaves the editor.
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+    await tabToRole("separator");
+    const panel = page.getByRole("separator", { name: "Height of the panel" });
+    const before = Number(await panel.getAttribute("aria-valuenow"));
+    await page.keyboard.press("ArrowUp");
+    await expect.poll(async () => Number(await panel.getAttribute("aria-valuenow"))).toBeGreaterThan(before);
+    await page.reload();
+    await expect.poll(async () => Number(await panel.getAttribute("aria-valuenow")), { message: "the height is remembered" }).toBeGreaterThan(before);
+    await page.getByRole("tab", { name: "email.py" }).waitFor();
+    await tabUntil("the open file", "[role=tab][data-path]");
+    await page.keyboard.press("Delete");
+    await page.getByText("No file is open").waitFor();
+
+    // A document is uploaded, looked into, and run.
+    await go("Documents");
+    await page.getByRole("heading", { name: "Documents" }).waitFor();
+    await tabTo("Upload");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Run keys.csv" }).waitFor();
+    await tabTo("keys.csv");
+    await page.keyboard.press("Enter");
+    await page.getByRole("group", { name: "Rows of keys.csv" }).getByRole("cell", { name: "ada@example.com" }).waitFor();
+    await tabTo("Run …");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog", { name: "Run keys.csv" }).waitFor();
+    await tabTo("Run");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "keys.csv", exact: true }).waitFor();
+    await page.getByText("complete", { exact: true }).waitFor({ timeout: 40_000 });
+
+    // A line is found, and gets an address.
+    await tabToRole("searchbox");
+    await page.keyboard.type("Run queued");
+    await page.keyboard.press("Enter");
+    await page.getByText("1 of 1", { exact: true }).waitFor();
+    await tabTo("Copy a link to L1");
+    await page.keyboard.press("Enter");
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/#L1$/);
+
+    // A key is made and revoked.
+    await go("Settings");
+    await page.getByRole("heading", { name: "API keys" }).waitFor();
+    await tabTo("New key");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog", { name: "New API key" }).waitFor();
+    await page.keyboard.type("Nightly");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog", { name: /Nightly/ }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Revoke Nightly" }).waitFor();
+    await tabToButton("Revoke Nightly");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog", { name: /Revoke/ }).waitFor();
+    await tabTo("Revoke");
+    await page.keyboard.press("Enter");
+    await page.getByText("revoked", { exact: true }).waitFor();
+
     await page.keyboard.press("Control+k");
     await page.getByRole("dialog").waitFor();
     await page.keyboard.type("dark theme");

@@ -19,16 +19,19 @@ function required(name: string): string {
 
 export class Stack {
   url = "";
+  /** Where browsers find it, when that is not where its API is asked. */
+  #site: string | undefined;
   key = "";
   workspace = "";
   /** The link that `ade up` printed. */
   link = "";
   readonly #port: number;
-  readonly #data: string;
+  /** Undefined for one that is deployed somewhere: it is neither started nor stopped here. */
+  readonly #data: string | undefined;
   readonly #environment: Record<string, string>;
   #process: ChildProcess | undefined;
 
-  private constructor(port: number, data: string, environment: Record<string, string>) {
+  private constructor(port: number, data: string | undefined, environment: Record<string, string>) {
     this.#port = port;
     this.#data = data;
     this.#environment = environment;
@@ -41,10 +44,36 @@ export class Stack {
     return stack;
   }
 
+  /** The one at ADE_URL, with a workspace of its own; else a new one on this machine. */
+  static async given(): Promise<Stack> {
+    const [url, key] = [process.env["ADE_URL"], process.env["ADE_API_KEY"]];
+    if (!url || !key) return Stack.start();
+    const stack = new Stack(0, undefined, {});
+    [stack.url, stack.key] = [url.replace(/\/$/, ""), key];
+    // LocalStack's API Gateway has each API under a path too, of which functions are not told: a page would look for its files at the root.
+    const local = /^http:\/\/[^/]+(:\d+)\/_aws\/execute-api\/([^/]+)(\/.*)$/.exec(stack.url);
+    if (local) stack.#site = `http://${local[2]}.execute-api.localhost${local[1]}${local[3]}`;
+    const slug = `walk-${Date.now().toString(36)}`;
+    stack.workspace = (await stack.api<{ id: string }>("POST", "/workspaces", { name: "Walk", slug })).id;
+    return stack;
+  }
+
+  /** The console's address. */
+  get site(): string {
+    return this.#site ?? this.url;
+  }
+
+  /** LocalStack's Lambda wraps what a function streams when it is asked to wait for it, so that a draft can't be validated there. */
+  get validates(): boolean {
+    return this.#site === undefined;
+  }
+
   /** Starts it (again) on the same data and the same port. */
   async restart(): Promise<void> {
+    const data = this.#data;
+    if (data === undefined) throw new Error("what is deployed can't be restarted");
     const { PATH = "", HOME = "" } = process.env;
-    const child = spawn(required("ADE"), ["up", "--port", String(this.#port), "--data-dir", this.#data], {
+    const child = spawn(required("ADE"), ["up", "--port", String(this.#port), "--data-dir", data], {
       cwd: repository,
       env: { PATH, HOME, ADE_BASE_DIR: join(repository, ".ade/base"), ...this.#environment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -62,7 +91,7 @@ export class Stack {
       child.once("exit", (code) => reject(new Error(`ade up ended with ${code}:\n${printed}`)));
     });
     this.link = /\S+\/#sign-in=\S+/.exec(printed)?.[0] ?? "";
-    const local = JSON.parse(await readFile(join(this.#data, "local.json"), "utf8")) as { url: string; api_key: string; workspace_id: string };
+    const local = JSON.parse(await readFile(join(data, "local.json"), "utf8")) as { url: string; api_key: string; workspace_id: string };
     [this.url, this.key, this.workspace] = [local.url, local.api_key, local.workspace_id];
   }
 
@@ -73,7 +102,7 @@ export class Stack {
 
   async stop(): Promise<void> {
     await this.#end("SIGTERM");
-    await rm(this.#data, { recursive: true, force: true });
+    if (this.#data !== undefined) await rm(this.#data, { recursive: true, force: true });
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -157,7 +186,7 @@ export class Window {
   /** Opens a place of the console as somebody who is signed in. */
   async visit(stack: Stack, place: string): Promise<void> {
     await this.page.addInitScript((key) => localStorage.setItem("ade.session", JSON.stringify({ key })), stack.key);
-    await this.page.goto(stack.url + place);
+    await this.page.goto(stack.site + place);
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ let window: Window;
 let config: string;
 
 beforeAll(async () => {
-  stack = await Stack.start();
+  stack = await Stack.given();
   config = await stack.config("Members");
   window = await Window.open();
 });
@@ -17,7 +17,15 @@ afterAll(async () => {
   await stack?.stop();
 });
 
-test("the link that ade up prints signs in, once, and leaves no trace in the address", async () => {
+test.runIf(process.env["ADE_URL"])("one signs in with a key", async () => {
+  const { page } = window;
+  await page.goto(`${stack.site}/w/${stack.workspace}/documents`);
+  await page.getByLabel("API key").fill(stack.key);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Documents" }).waitFor();
+});
+
+test.skipIf(process.env["ADE_URL"])("the link that ade up prints signs in, once, and leaves no trace in the address", async () => {
   const { page } = window;
   const sent: string[] = [];
   page.on("request", (request) => sent.push(request.url()));
@@ -66,7 +74,8 @@ test("it is run, and the run is watched live", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Run" }).click();
   await page.getByRole("heading", { name: "member-return.xlsx" }).waitFor();
   await page.getByRole("tab", { name: "Log" }).click();
-  await page.getByText("Run queued").waitFor();
+  // What is not streamed comes at once, and then its end is in sight.
+  if (!process.env["ADE_URL"]) await page.getByText("Run queued").waitFor();
   await page.getByText("complete", { exact: true }).waitFor({ timeout: 40_000 });
   await page.getByText(/^Run succeeded/).waitFor();
 });
@@ -114,7 +123,8 @@ test("a rule is changed and built", async () => {
   await page.getByText(/^Build succeeded/).waitFor({ timeout: 40_000 });
 });
 
-test("a mistake is found and shown where it is", async () => {
+test("a mistake is found and shown where it is", async ({ skip }) => {
+  skip(!stack.validates, "the emulator can't validate");
   const { page } = window;
   const editor = page.getByRole("textbox", { name: /email\.py/ });
   await editor.click();

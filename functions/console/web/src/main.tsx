@@ -6,13 +6,19 @@ import { Tooltip } from "radix-ui";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { mount } from "./api/client";
+import { Problem } from "./api/problem";
 import { queryClient } from "./api/queries";
 import { router } from "./app/router";
 import { takeHandOver } from "./session/hand-over";
 import { Toasts, failed } from "./ui/toast";
 
 const handOver = await takeHandOver(window.location, mount.href);
-createRoot(document.getElementById("root")!).render(
+createRoot(document.getElementById("root")!, {
+  // What ADE refuses, or a connection that is gone, is shown where it happens: it is no fault of this page.
+  onCaughtError: (error) => {
+    if (!(error instanceof Problem)) console.error(error);
+  },
+}).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
       <Tooltip.Provider delayDuration={400} skipDelayDuration={200}>

@@ -48,14 +48,12 @@ async fn the_page_lets_its_own_files_run_and_nothing_else() {
 
     let script = html.split("src=\"./").find(|part| part.starts_with("assets/")).and_then(|part| part.split('"').next()).unwrap();
     let url = format!("{}/{script}", stack.url());
-    let packed = http.get(&url).header("accept-encoding", "gzip").send().await.unwrap();
-    assert_eq!(packed.status(), StatusCode::OK);
-    assert_eq!(packed.headers()["cache-control"], "public, max-age=31536000, immutable");
-    assert_eq!(packed.headers()["content-type"], "text/javascript; charset=utf-8");
-    assert_eq!(packed.headers()["content-encoding"], "gzip");
-    let etag = packed.headers()["etag"].clone();
-    let (packed, plain) = (packed.bytes().await.unwrap(), http.get(&url).send().await.unwrap().bytes().await.unwrap());
-    assert!(packed.len() < plain.len() && packed.starts_with(&[0x1f, 0x8b]));
+    let file = http.get(&url).header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(file.status(), StatusCode::OK);
+    assert_eq!(file.headers()["cache-control"], "public, max-age=31536000, immutable");
+    assert_eq!(file.headers()["content-type"], "text/javascript; charset=utf-8");
+    assert!(!file.headers().contains_key("content-encoding"), "what is packed does not survive every gateway");
+    let etag = file.headers()["etag"].clone();
     let again = http.get(&url).header("if-none-match", etag).send().await.unwrap();
     assert_eq!((again.status(), again.bytes().await.unwrap().len()), (StatusCode::NOT_MODIFIED, 0));
 }

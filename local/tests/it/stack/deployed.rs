@@ -95,6 +95,10 @@ async fn the_template_deploys_runs_updates_and_goes_away() {
     assert_eq!(first["build_id"], json!(build));
     check_results(&api, &first).await;
 
+    // People's way through all of it; where there is no browser it says so. Nothing is streamed here, so the console polls.
+    let walk = Command::new("local/dev/console").args(["walk", &url, key["secret"].as_str().unwrap()]).current_dir(repository()).status();
+    assert!(walk.unwrap().success(), "the console's walk");
+
     // An update and its revert: what was there stays readable, and work goes on.
     let unchanged = deployed.deploy(&[]);
     assert!(unchanged.contains("Nothing changes"), "{unchanged}");

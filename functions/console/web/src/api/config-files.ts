@@ -19,6 +19,9 @@ export interface FileContent {
   text: string | undefined;
 }
 
+/** The entity tag of a state of all files. */
+export const tagOf = (filesetHash: string): string => `"${filesetHash}"`;
+
 const base = ({ workspace, config }: ConfigKey) => `/workspaces/${workspace}/configs/${config}`;
 const encoded = (path: string) => path.split("/").map(encodeURIComponent).join("/");
 

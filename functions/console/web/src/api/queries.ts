@@ -52,7 +52,7 @@ export const healthQuery = queryOptions({
       throw error;
     }
   },
-  refetchInterval: 30_000,
+  refetchInterval: (query) => (query.state.status === "error" ? 3_000 : 30_000),
   retry: false,
 });
 

@@ -1,11 +1,12 @@
-import { Link, Navigate, Outlet, createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { Link, Navigate, Outlet, createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
 import { type Schemas, mount } from "@/api/client";
 import { queryClient, workspacesQuery } from "@/api/queries";
 import { RunsScreen, type RunsSearch, runsSearch } from "@/screens/runs/runs";
 import { SignInScreen } from "@/screens/sign-in";
 import { getSession } from "@/session/session";
 import { buttonStyle } from "@/ui/button";
-import { Empty, Failed } from "@/ui/states";
+import { Empty } from "@/ui/states";
+import { ScreenFailed, lazyScreen } from "./lazy-screen";
 import { Shell } from "./shell";
 import { readStored } from "./stored";
 
@@ -36,7 +37,7 @@ const startRoute = createRoute({
     if (workspace) throw redirect({ to: "/w/$workspace/documents", params: { workspace: workspace.id }, replace: true });
   },
   component: () => <Empty title="No workspace" className="h-full">This key can see no workspace. A system admin can create one.</Empty>,
-  errorComponent: ({ error, reset }) => <Failed error={error} retry={reset} className="h-full" />,
+  errorComponent: ScreenFailed,
 });
 
 export const workspaceRoute = createRoute({
@@ -63,7 +64,7 @@ export const documentsRoute = createRoute({
     ...(typeof search["q"] === "string" && search["q"] ? { q: search["q"] } : {}),
     ...(search["status"] === "pending" || search["status"] === "ready" ? { status: search["status"] } : {}),
   }),
-  component: lazyRouteComponent(() => import("@/screens/documents/documents"), "DocumentsScreen"),
+  component: lazyScreen(async () => (await import("@/screens/documents/documents")).DocumentsScreen),
 });
 
 export const runsRoute = createRoute({
@@ -83,25 +84,30 @@ export const runRoute = createRoute({
     const tab = RUN_TABS.find((known) => known === search["tab"]);
     return tab ? { tab } : {};
   },
-  component: lazyRouteComponent(() => import("@/screens/run/run"), "RunScreen"),
+  component: lazyScreen(async () => (await import("@/screens/run/run")).RunScreen),
 });
 
 export const configsRoute = createRoute({
   getParentRoute: () => workspaceRoute,
   path: "/configs",
-  component: lazyRouteComponent(() => import("@/screens/configs/configs"), "ConfigsScreen"),
+  component: lazyScreen(async () => (await import("@/screens/configs/configs")).ConfigsScreen),
 });
 
 export const workbenchRoute = createRoute({
   getParentRoute: () => workspaceRoute,
   path: "/configs/$config",
-  component: lazyRouteComponent(() => import("@/screens/workbench/workbench"), "WorkbenchScreen"),
+  // A file to open, and where in it: for links to rules.
+  validateSearch: (search: Record<string, unknown>): { file?: string; line?: number } => ({
+    ...(typeof search["file"] === "string" && search["file"] ? { file: search["file"] } : {}),
+    ...(typeof search["line"] === "number" && search["line"] > 0 ? { line: Math.floor(search["line"]) } : {}),
+  }),
+  component: lazyScreen(async () => (await import("@/screens/workbench/workbench")).WorkbenchScreen),
 });
 
 export const settingsRoute = createRoute({
   getParentRoute: () => workspaceRoute,
   path: "/settings",
-  component: lazyRouteComponent(() => import("@/screens/settings/settings"), "SettingsScreen"),
+  component: lazyScreen(async () => (await import("@/screens/settings/settings")).SettingsScreen),
 });
 
 const tree = root.addChildren([
@@ -114,7 +120,7 @@ export const router = createRouter({
   routeTree: tree,
   basepath: mount.pathname,
   defaultPreload: "intent",
-  defaultErrorComponent: ({ error, reset }) => <Failed error={error} retry={reset} className="h-full" />,
+  defaultErrorComponent: ScreenFailed,
 });
 
 declare module "@tanstack/react-router" {

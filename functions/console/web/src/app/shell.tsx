@@ -1,7 +1,7 @@
 /** What is around every screen: where one is, what there is, and whether it works. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
-import { Blocks, ChevronsUpDown, FileSpreadsheet, History, LogOut, Menu as MenuIcon, Monitor, Moon, Search, Settings, ShieldAlert, Sun } from "lucide-react";
+import { Blocks, ChevronsUpDown, FileSpreadsheet, History, LogOut, Menu as MenuIcon, Monitor, Moon, Search, Settings, ShieldAlert, Sun, WifiOff } from "lucide-react";
 import { Suspense, lazy, useEffect, useState, type ReactNode } from "react";
 import { healthQuery, queryClient, workspacesQuery } from "@/api/queries";
 import { cn } from "@/lib/cn";
@@ -10,6 +10,7 @@ import { IconButton } from "@/ui/button";
 import { Keys, pressed } from "@/ui/keys";
 import { Menu, MenuItem, MenuLabel } from "@/ui/menu";
 import { LoadingRows } from "@/ui/states";
+import { useAway } from "./reach";
 import { useSafeMode } from "./safe-mode";
 import { writeStored } from "./stored";
 import { type Theme, setTheme, useTheme } from "./theme";
@@ -103,6 +104,7 @@ export function Shell() {
           </IconButton>
           <span className="ml-1 font-semibold">ADE</span>
         </div>
+        <AwayBanner />
         <SafeModeBanner />
         <main id="main" tabIndex={-1} className="thin-scroll min-h-0 flex-1 overflow-y-auto outline-none">
           <Suspense fallback={<LoadingRows />}>
@@ -180,6 +182,18 @@ function ThemeMenu() {
         </MenuItem>
       ))}
     </Menu>
+  );
+}
+
+function AwayBanner() {
+  if (!useAway()) return null;
+  return (
+    <div role="status" className="flex items-center gap-2.5 border-b border-bad/25 bg-bad-wash px-4 py-2 text-bad [&_svg]:size-4 [&_svg]:shrink-0">
+      <WifiOff />
+      <p>
+        <strong className="font-semibold">ADE can't be reached.</strong> What is shown may be out of date. This page keeps asking, and goes on by itself.
+      </p>
+    </div>
   );
 }
 

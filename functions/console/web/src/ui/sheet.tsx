@@ -28,15 +28,15 @@ export function SheetView({ source, sheets = [], sheet: first, cell, label, clas
   const { data, error, isPending, isFetching, refetch } = useQuery(sheetPageQuery(source, sheet, offset));
   return (
     <section aria-label={label} aria-busy={isFetching} className={cn("flex min-h-0 flex-col overflow-hidden rounded-lg border border-line bg-surface", className)}>
-      {isPending ? <LoadingRows rows={4} /> : error ? <Failed error={error} retry={() => void refetch()} /> : (
+      {isPending ? <LoadingRows rows={4} /> : (
         <>
-          <Rows page={data} marked={sheet === first ? marked : undefined} label={label} />
+          {error ? <Failed error={error} retry={() => void refetch()} className="min-h-0 flex-1" /> : <Rows page={data} marked={sheet === first ? marked : undefined} label={label} />}
           <footer className="flex h-10 shrink-0 items-center gap-2 border-t border-line px-2 text-xs text-soft">
             {sheets.length > 1 ? (
               <Select
                 aria-label={`Sheet of ${label}`}
                 className="h-7 w-44 text-xs"
-                value={data.sheet.name}
+                value={data?.sheet.name ?? sheet ?? ""}
                 onChange={(event) => {
                   setSheet(event.target.value);
                   setOffset(0);
@@ -44,10 +44,10 @@ export function SheetView({ source, sheets = [], sheet: first, cell, label, clas
               >
                 {sheets.map((name) => <option key={name}>{name}</option>)}
               </Select>
-            ) : <span className="px-1">{data.sheet.name}</span>}
-            <span className="num ml-auto" role="status">{extent(data.rows, data.row_count)}</span>
+            ) : <span className="px-1">{data?.sheet.name}</span>}
+            <span className="num ml-auto" role="status">{data && !error ? extent(data.rows, data.row_count) : null}</span>
             <Button size="small" look="ghost" aria-label="Rows before" disabled={offset === 0} onClick={() => setOffset(Math.max(0, offset - SHEET_ROWS))}><ChevronLeft /></Button>
-            <Button size="small" look="ghost" aria-label="Rows after" disabled={data.next_offset == null} onClick={() => setOffset(data.next_offset ?? offset)}><ChevronRight /></Button>
+            <Button size="small" look="ghost" aria-label="Rows after" disabled={!data || error !== null || data.next_offset == null} onClick={() => setOffset(data?.next_offset ?? offset)}><ChevronRight /></Button>
           </footer>
         </>
       )}
@@ -73,7 +73,10 @@ interface Page {
 
 function Rows({ page, marked, label }: { page: Page; marked: CellPlace | undefined; label: string }) {
   const target = useRef<HTMLTableCellElement>(null);
-  useEffect(() => target.current?.scrollIntoView({ block: "center", inline: "center" }), [page]);
+  useEffect(() => {
+    // Browsers may answer with a promise, which is nothing that React could call.
+    void target.current?.scrollIntoView({ block: "center", inline: "center" });
+  }, [page]);
   const width = Math.max(marked ? marked.column + 1 : 1, ...page.rows.map(({ cells }) => cells.length));
   const columns = Array.from({ length: width }, (_, index) => index);
   const heading = "sticky bg-sunken px-2 text-center font-normal text-faint border-line";

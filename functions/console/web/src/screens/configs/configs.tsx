@@ -2,12 +2,12 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Blocks, Plus } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import { api, data } from "@/api/client";
-import { configsQuery } from "@/api/queries";
+import { type Source, createConfig } from "@/api/config-archives";
+import { type Config, configsQuery } from "@/api/queries";
 import { ago, moment } from "@/lib/format";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { Field, Input } from "@/ui/form";
+import { ArchiveField, Field, Input, Select } from "@/ui/form";
 import { Page } from "@/ui/page";
 import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
 import { Badge } from "@/ui/status";
@@ -63,17 +63,21 @@ export function ConfigsScreen() {
           </Table>
         )}
       </Card>
-      {creating ? <CreateDialog workspace={workspace} onClose={() => setCreating(false)} /> : null}
+      {creating ? <CreateDialog workspace={workspace} configs={configs?.data ?? []} onClose={() => setCreating(false)} /> : null}
     </Page>
   );
 }
 
-function CreateDialog({ workspace, onClose }: { workspace: string; onClose: () => void }) {
+function CreateDialog({ workspace, configs, onClose }: { workspace: string; configs: Pick<Config, "id" | "name">[]; onClose: () => void }) {
   const navigate = useNavigate();
   const client = useQueryClient();
   const [name, setName] = useState("");
+  const [from, setFrom] = useState<Source["type"]>("template");
+  const [original, setOriginal] = useState(configs[0]?.id ?? "");
+  const [file, setFile] = useState<File>();
+  const source: Source | undefined = from === "template" ? { type: from } : from === "clone" ? { type: from, config: original } : file && { type: from, file };
   const create = useMutation({
-    mutationFn: () => data(api.POST("/workspaces/{workspace_id}/configs", { params: { path: { workspace_id: workspace } }, body: { name: name.trim(), source: { type: "template" } } })),
+    mutationFn: (chosen: Source) => createConfig(workspace, name.trim(), chosen),
     onSuccess: (config) => {
       void client.invalidateQueries({ queryKey: ["configs", workspace] });
       onClose();
@@ -85,12 +89,11 @@ function CreateDialog({ workspace, onClose }: { workspace: string; onClose: () =
       open
       onOpenChange={(open) => !open && onClose()}
       title="New config"
-      description="It starts from the template, which maps names and e-mail addresses."
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="create-config" look="primary" disabled={create.isPending || !name.trim()}>
-            Create
+          <Button type="submit" form="create-config" look="primary" disabled={create.isPending || !name.trim() || !source}>
+            {create.isPending ? "Creating …" : "Create"}
           </Button>
         </>
       }
@@ -100,10 +103,29 @@ function CreateDialog({ workspace, onClose }: { workspace: string; onClose: () =
         className="flex flex-col gap-3"
         onSubmit={(event: FormEvent) => {
           event.preventDefault();
-          create.mutate();
+          if (source) create.mutate(source);
         }}
       >
         <Field label="Name">{(ids) => <Input {...ids} autoFocus value={name} onChange={(event) => setName(event.target.value)} placeholder="Customer lists" />}</Field>
+        <Field label="Starts from" note={from === "template" ? "It maps names and e-mail addresses, to be changed." : from === "clone" ? "Its draft as it is now." : undefined}>
+          {(ids) => (
+            <Select {...ids} value={from} onChange={(event) => setFrom(event.target.value as Source["type"])}>
+              <option value="template">The template</option>
+              {configs.length > 0 ? <option value="clone">A copy of another config</option> : null}
+              <option value="archive">A zip archive</option>
+            </Select>
+          )}
+        </Field>
+        {from === "clone" ? (
+          <Field label="Config">
+            {(ids) => (
+              <Select {...ids} value={original} onChange={(event) => setOriginal(event.target.value)}>
+                {configs.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+              </Select>
+            )}
+          </Field>
+        ) : null}
+        {from === "archive" ? <ArchiveField onFile={setFile} /> : null}
         <Refusal error={create.error} />
       </form>
     </Dialog>

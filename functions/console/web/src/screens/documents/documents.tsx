@@ -65,7 +65,15 @@ export function DocumentsScreen() {
             {original.status === "ready" ? (
               <button type="button" className="block max-w-full truncate text-left font-medium hover:underline" title={original.name} aria-label={`Look into ${original.name}`} onClick={() => setLooking(original)}>{original.name}</button>
             ) : <span className="block truncate font-medium" title={original.name}>{original.name}</span>}
-            <span className="block truncate text-xs text-faint">by {original.uploader.name ?? original.uploader.id}</span>
+            <span className="block truncate text-xs text-faint">
+              by {original.uploader.name ?? original.uploader.id}
+              {original.last_run ? (
+                <>
+                  {" · "}
+                  <Link to="/w/$workspace/runs" params={{ workspace }} search={{ document: original.id }} className="hover:text-ink hover:underline" aria-label={`All runs of ${original.name}`}>all runs</Link>
+                </>
+              ) : null}
+            </span>
           </div>
         ),
         meta: { className: "w-2/5 max-w-0" },

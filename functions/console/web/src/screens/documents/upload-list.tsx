@@ -8,11 +8,12 @@ import { type Upload, clearUploads, retryUpload, uploadAnyway } from "./uploads"
 export function UploadList({ uploads }: { uploads: Upload[] }) {
   if (uploads.length === 0) return null;
   const over = uploads.filter(({ state }) => state.step === "done" || state.step === "failed" || state.step === "duplicate").length;
+  const done = uploads.filter(({ state }) => state.step === "done").length;
   return (
     <Card aria-label="Uploads" role="region">
       <header className="flex h-10 items-center justify-between border-b border-line px-4">
         <h2 className="text-xs font-medium text-soft" role="status">
-          {over < uploads.length ? `Uploading ${over + 1} of ${uploads.length}` : `${uploads.length} uploaded`.replace(/^1 uploaded$/, "Uploads")}
+          {over < uploads.length ? `Uploading ${over + 1} of ${uploads.length}` : done < uploads.length ? `${done} of ${uploads.length} uploaded` : `${done} uploaded`}
         </h2>
         {over > 0 ? (
           <Button size="small" look="ghost" onClick={() => clearUploads()}>

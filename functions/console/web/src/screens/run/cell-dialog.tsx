@@ -3,6 +3,7 @@ import { type CellIssue, type Run, outputsQuery, sheetsQuery } from "@/api/queri
 import { Dialog } from "@/ui/dialog";
 import { SheetView } from "@/ui/sheet";
 import { LoadingRows } from "@/ui/states";
+import { isOutputOf } from "./places";
 
 /** An issue and the table that it was found in. */
 export interface PlacedIssue extends CellIssue {
@@ -16,8 +17,7 @@ export function CellDialog({ run, issue, onClose }: { run: Run; issue: PlacedIss
   const document = run.input_documents.find(({ name }) => name === issue.file) ?? run.input_documents[0];
   const sheets = useQuery({ ...sheetsQuery(document?.document_id ?? ""), enabled: document !== undefined });
   const outputs = useQuery(outputsQuery(run.id));
-  const stem = issue.file.replace(/\.[^.]*$/, "");
-  const path = outputs.data?.data.find(({ name }) => name.startsWith(stem))?.name;
+  const path = outputs.data?.data.find(({ name }) => isOutputOf(name, issue.file))?.name;
   // A document may be gone by now; then its own error is shown in its place. A text table has one sheet, whatever its name.
   const sheet = sheets.data?.data.find(({ name }) => name === issue.sheet)?.name;
   return (

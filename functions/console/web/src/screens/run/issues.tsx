@@ -7,6 +7,7 @@ import { Empty } from "@/ui/states";
 import { Badge } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
 import { type PlacedIssue, CellDialog } from "./cell-dialog";
+import { sourcesOf } from "./places";
 
 const SHOWN = 500;
 
@@ -15,11 +16,13 @@ export function Issues({ artifact, run }: { artifact: Artifact; run: Run }) {
   const [looking, setLooking] = useState<PlacedIssue>();
   const [field, setField] = useState("");
   const [sheet, setSheet] = useState("");
+  const [file, setFile] = useState("");
   const all = useMemo(() => artifact.tables.flatMap((table) => table.validation_issues.map((issue): PlacedIssue => ({ ...issue, file: table.source_file, sheet: table.source_sheet, outputSheet: table.output?.sheet }))), [artifact]);
   const total = artifact.tables.reduce((sum, table) => sum + table.validation_issue_count, 0);
   const fields = [...new Set(all.map((issue) => issue.field))].sort();
   const sheets = [...new Set(all.map((issue) => issue.sheet))];
-  const chosen = all.filter((issue) => (!field || issue.field === field) && (!sheet || issue.sheet === sheet));
+  const files = sourcesOf(artifact.tables);
+  const chosen = all.filter((issue) => (!file || issue.file === file) && (!field || issue.field === field) && (!sheet || issue.sheet === sheet));
 
   if (total === 0) {
     return (
@@ -31,6 +34,12 @@ export function Issues({ artifact, run }: { artifact: Artifact; run: Run }) {
   return (
     <>
       <div className="flex flex-wrap items-center gap-2">
+        {files.length > 1 ? (
+          <Select aria-label="Document" className="w-56" value={file} onChange={(event) => setFile(event.target.value)}>
+            <option value="">All documents</option>
+            {files.map((name) => <option key={name}>{name}</option>)}
+          </Select>
+        ) : null}
         <Select aria-label="Field" className="w-44" value={field} onChange={(event) => setField(event.target.value)}>
           <option value="">All fields</option>
           {fields.map((name) => <option key={name}>{name}</option>)}
@@ -48,6 +57,7 @@ export function Issues({ artifact, run }: { artifact: Artifact; run: Run }) {
         <Table>
           <thead>
             <tr>
+              {files.length > 1 ? <Th>Document</Th> : null}
               <Th>Source cell</Th>
               <Th>Output cell</Th>
               <Th>Field</Th>
@@ -58,6 +68,7 @@ export function Issues({ artifact, run }: { artifact: Artifact; run: Run }) {
           <tbody>
             {chosen.slice(0, SHOWN).map((issue, index) => (
               <Tr key={index}>
+                {files.length > 1 ? <Td className="max-w-48 truncate" title={issue.file}>{issue.file}</Td> : null}
                 <Td className="font-mono text-xs whitespace-nowrap">
                   {issue.cell ? <button type="button" aria-label={`Show cell ${issue.cell}`} className="text-accent underline underline-offset-2" onClick={() => setLooking(issue)}>{issue.cell}</button> : "–"}
                 </Td>

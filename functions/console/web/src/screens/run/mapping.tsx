@@ -1,3 +1,4 @@
+import { Link, useParams } from "@tanstack/react-router";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { useState } from "react";
 import type { Artifact, ArtifactTable, Contribution, RunnerUp } from "@/api/queries";
@@ -7,9 +8,10 @@ import { count, words } from "@/lib/format";
 import { Empty } from "@/ui/states";
 import { Badge } from "@/ui/status";
 import { Card } from "@/ui/table";
+import { sourcesOf } from "./places";
 
 /** Why each column became what it became: every detector that had a say, and the field that came second. */
-export function Mapping({ artifact }: { artifact: Artifact }) {
+export function Mapping({ artifact, config }: { artifact: Artifact; config: string }) {
   if (artifact.tables.length === 0) {
     return (
       <Card>
@@ -17,16 +19,17 @@ export function Mapping({ artifact }: { artifact: Artifact }) {
       </Card>
     );
   }
+  const several = sourcesOf(artifact.tables).length > 1;
   return (
     <div className="flex flex-col gap-4">
-      {artifact.tables.map((table) => (
-        <TableMapping key={`${table.source_file} ${table.source_sheet} ${table.table_index}`} table={table} />
+      {artifact.tables.map((table, index) => (
+        <TableMapping key={index} table={table} config={config} file={several ? table.source_file : undefined} />
       ))}
     </div>
   );
 }
 
-function TableMapping({ table }: { table: ArtifactTable }) {
+function TableMapping({ table, file, config }: { table: ArtifactTable; file: string | undefined; config: string }) {
   const columns = [
     ...table.mapped_columns.map((column) => ({ ...column, reason: undefined })),
     ...table.unmapped_columns.map((column) => ({ ...column, field: undefined, score: undefined })),
@@ -34,7 +37,7 @@ function TableMapping({ table }: { table: ArtifactTable }) {
   return (
     <Card>
       <header className="flex flex-wrap items-baseline gap-x-4 gap-y-1 border-b border-line px-4 py-3">
-        <h2 className="font-semibold">{table.source_sheet}</h2>
+        <h2 className="font-semibold">{file ? `${file}: ` : ""}{table.source_sheet}</h2>
         <p className="font-mono text-xs text-soft">{table.region}</p>
         <p className="text-xs text-soft">
           header in row {table.header.row_index}
@@ -48,7 +51,7 @@ function TableMapping({ table }: { table: ArtifactTable }) {
       </header>
       <ul className="divide-y divide-line">
         {columns.map((column) => (
-          <ColumnRow key={column.source_column_index} column={column} />
+          <ColumnRow key={column.source_column_index} column={column} config={config} />
         ))}
         {table.derived_columns.map((column) => (
           <li key={`derived ${column.field}`} className="flex min-h-10 items-center gap-3 px-4 pl-11">
@@ -79,7 +82,7 @@ const REASONS: Record<string, string> = {
   empty_or_placeholder_header: "no usable heading",
 };
 
-function ColumnRow({ column }: { column: Column }) {
+function ColumnRow({ column, config }: { column: Column; config: string }) {
   const [open, setOpen] = useState(false);
   const explained = column.contributions.length > 0 || column.runner_up !== null;
   return (
@@ -106,8 +109,8 @@ function ColumnRow({ column }: { column: Column }) {
       </button>
       {open ? (
         <div className="grid gap-4 bg-sunken px-4 py-3 pl-11 lg:grid-cols-2">
-          <Detectors title={column.field ? `For ${column.field}` : "What spoke for a field"} contributions={column.contributions} />
-          {column.runner_up ? <Detectors title={`Runner-up: ${column.runner_up.field}, ${column.runner_up.score.toFixed(2)}`} contributions={column.runner_up.contributions} /> : null}
+          <Detectors title={column.field ? `For ${column.field}` : "What spoke for a field"} contributions={column.contributions} config={config} />
+          {column.runner_up ? <Detectors title={`Runner-up: ${column.runner_up.field}, ${column.runner_up.score.toFixed(2)}`} contributions={column.runner_up.contributions} config={config} /> : null}
         </div>
       ) : null}
     </li>
@@ -125,7 +128,7 @@ function Score({ value }: { value: number }) {
   );
 }
 
-function Detectors({ title, contributions }: { title: string; contributions: Contribution[] }) {
+function Detectors({ title, contributions, config }: { title: string; contributions: Contribution[]; config: string }) {
   return (
     <div>
       <h3 className="mb-1 text-xs font-medium text-soft">{title}</h3>
@@ -139,11 +142,23 @@ function Detectors({ title, contributions }: { title: string; contributions: Con
                 {contribution.delta.toFixed(2)}
               </td>
               <td className="py-0.5 pr-3">{contribution.detector}</td>
-              <td className="py-0.5 font-mono text-faint">{contribution.location ?? ""}</td>
+              <td className="py-0.5 font-mono text-faint"><Rule location={contribution.location} config={config} /></td>
             </tr>
           ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** Where a rule is, and the way to it in the workbench: its draft may have moved on since. */
+function Rule({ location, config }: { location: string | null; config: string }) {
+  const { workspace } = useParams({ from: "/w/$workspace" });
+  const found = /^(.+):(\d+)$/.exec(location ?? "");
+  if (!found?.[1]) return location ?? "";
+  return (
+    <Link to="/w/$workspace/configs/$config" params={{ workspace, config }} search={{ file: found[1], line: Number(found[2]) }} className="hover:text-ink hover:underline">
+      {location}
+    </Link>
   );
 }

@@ -9,6 +9,7 @@ import { SheetView } from "@/ui/sheet";
 import { Empty, Failed, LoadingRows } from "@/ui/states";
 import { Card } from "@/ui/table";
 import { failed } from "@/ui/toast";
+import { sheetsOf } from "./places";
 
 const TABLES = /\.(xlsx|xlsm|xlsb|xls|ods|csv|tsv|txt)$/i;
 
@@ -23,20 +24,24 @@ export function Outputs({ run, artifact }: { run: Run; artifact?: Artifact | und
   if (error) return <Card><Failed error={error} retry={() => void refetch()} /></Card>;
   if (!data || data.data.length === 0) return <Card><Empty title="No outputs">{run.options.dry_run ? "A dry run writes none." : "This run produced no file."}</Empty></Card>;
   const shown = chosen ?? data.data.find(({ name }) => TABLES.test(name))?.name;
-  // Of one document the sheets of the output are known; of several the first of each is shown.
-  const sheets = run.input_documents.length === 1 ? [...new Set(artifact?.tables.flatMap(({ output }) => (output ? [output.sheet] : [])))] : [];
+  const sheets = shown === undefined ? [] : sheetsOf(shown, artifact);
+  // The directories of a run of several documents are named by the documents' ids.
+  const titleOf = (path: string) => {
+    const document = run.input_documents.find(({ document_id }) => path.startsWith(`${document_id}/`));
+    return document ? path.slice(document.document_id.length + 1) : path;
+  };
   return (
     <>
-      <Card className="shrink-0">
+      <Card className="thin-scroll max-h-60 shrink-0 overflow-y-auto">
         <ul className="divide-y divide-line">
           {data.data.map((output) => (
             <li key={output.name} className="flex h-12 items-center gap-3 px-4 [&_svg]:size-4">
               <FileSpreadsheet className="text-faint" />
               {TABLES.test(output.name) ? (
-                <button type="button" aria-pressed={output.name === shown} onClick={() => setChosen(output.name)} className={cn("truncate font-medium hover:underline", output.name === shown && data.data.length > 1 && "text-accent")}>{output.name}</button>
-              ) : <span className="truncate font-medium">{output.name}</span>}
+                <button type="button" aria-pressed={output.name === shown} onClick={() => setChosen(output.name)} className={cn("truncate font-medium hover:underline", output.name === shown && data.data.length > 1 && "text-accent")} title={output.name}>{titleOf(output.name)}</button>
+              ) : <span className="truncate font-medium" title={output.name}>{titleOf(output.name)}</span>}
               <span className="num text-xs text-faint">{bytes(output.byte_size)}</span>
-              <Button className="ml-auto" size="small" onClick={() => download.mutate(output.name)} disabled={download.isPending}>
+              <Button className="ml-auto" size="small" aria-label={`Download ${titleOf(output.name)}`} onClick={() => download.mutate(output.name)} disabled={download.isPending}>
                 <DownloadIcon />
                 Download
               </Button>
@@ -44,7 +49,7 @@ export function Outputs({ run, artifact }: { run: Run; artifact?: Artifact | und
           ))}
         </ul>
       </Card>
-      {shown ? <SheetView key={shown} source={{ run: run.id, path: shown }} sheets={sheets} label={shown} className="max-h-160 min-h-64" /> : null}
+      {shown ? <SheetView key={shown} source={{ run: run.id, path: shown }} sheets={sheets} label={titleOf(shown)} className="max-h-160 min-h-64" /> : null}
     </>
   );
 }

@@ -2,7 +2,6 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ArrowLeft, Ban, FileJson, RotateCw } from "lucide-react";
 import { type ReactNode, useCallback, useState } from "react";
-import { api, data } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { type Run, artifactDownload, artifactQuery, configsQuery, isLive, runQuery, save } from "@/api/queries";
 import type { RunTab } from "@/app/router";
@@ -10,13 +9,14 @@ import { useSafeMode } from "@/app/safe-mode";
 import { bytes, count, moment, shortId, words } from "@/lib/format";
 import { useLog } from "@/stream/use-log";
 import { Button } from "@/ui/button";
-import { Menu, MenuItem } from "@/ui/menu";
+import { Menu } from "@/ui/menu";
 import { useTitle } from "@/ui/page";
 import { Failed, LoadingRows } from "@/ui/states";
 import { Badge, Status } from "@/ui/status";
 import { Tabs } from "@/ui/tabs";
 import { Terminal } from "@/ui/terminal/terminal";
 import { failed } from "@/ui/toast";
+import { RetryItems, useRunActions } from "../runs/actions";
 import { RunDuration } from "../runs/runs";
 import { Issues } from "./issues";
 import { Mapping } from "./mapping";
@@ -72,7 +72,7 @@ function RunView({ run, workspace }: { run: Run; workspace: string }) {
         ) : tab === "issues" ? (
           <WithArtifact run={run} query={artifact}>{(data) => <Issues artifact={data} run={run} />}</WithArtifact>
         ) : (
-          <WithArtifact run={run} query={artifact}>{(data) => <Mapping artifact={data} />}</WithArtifact>
+          <WithArtifact run={run} query={artifact}>{(data) => <Mapping artifact={data} config={run.config_id} />}</WithArtifact>
         )}
       </Tabs>
     </div>
@@ -83,24 +83,11 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
   const { data: configs } = useQuery(configsQuery(workspace));
   const config = configs?.data.find(({ id }) => id === run.config_id);
   const download = useMutation({ mutationFn: () => artifactDownload(run.id), onSuccess: save, onError: (error) => failed(error) });
-  const navigate = useNavigate();
-  const client = useQueryClient();
   const safeMode = useSafeMode();
-  const cancel = useMutation({
-    mutationFn: () => data(api.POST("/runs/{run_id}/cancel", { params: { path: { run_id: run.id } } })),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["run", run.id] }),
-    onError: (error) => failed(error, "Not canceled"),
-  });
-  const retry = useMutation({
-    mutationFn: (build: "same" | "current") => data(api.POST("/runs/{run_id}/retry", { params: { path: { run_id: run.id } }, body: { build } })),
-    onSuccess: (again) => {
-      void client.invalidateQueries({ queryKey: ["runs"] });
-      void navigate({ to: "/w/$workspace/runs/$run", params: { workspace, run: again.id } });
-    },
-    onError: (error) => failed(error, "Not run again"),
-  });
+  const { cancel, retry } = useRunActions(run, workspace);
   const facts: [string, ReactNode][] = [
     ["Duration", <RunDuration key="duration" run={run} />],
+    ["Attempt", run.attempt || "–"],
     ["Config", config?.name ?? shortId(run.config_id)],
     ["Build", run.build_id ? <span className="font-mono text-xs">{shortId(run.build_id)}</span> : "–"],
     ["Started", moment(run.created)],
@@ -113,7 +100,6 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
         {shortId(run.retry_of_run_id)}
       </Link>,
     ]);
-  if (run.attempt > 1) facts.splice(1, 0, ["Attempt", run.attempt]);
   return (
     <header className="flex flex-col gap-3">
       <div className="flex flex-wrap items-center gap-3">
@@ -141,8 +127,7 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
                 </Button>
               }
             >
-              <MenuItem onSelect={() => retry.mutate("same")} disabled={run.build_id === null}>With the same build</MenuItem>
-              <MenuItem onSelect={() => retry.mutate("current")}>With the rules as they are now</MenuItem>
+              <RetryItems run={run} retry={retry} />
             </Menu>
           )}
           {run.artifact_uri ? (

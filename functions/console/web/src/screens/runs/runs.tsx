@@ -1,17 +1,19 @@
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { Download, History, X } from "lucide-react";
+import { Ban, Blocks, Download, FileSpreadsheet, History, MoreHorizontal, X } from "lucide-react";
 import { useMemo } from "react";
 import { type Run, configsQuery, isLive, runsQuery } from "@/api/queries";
 import { ago, duration, moment, shortId } from "@/lib/format";
-import { Button } from "@/ui/button";
+import { Button, IconButton } from "@/ui/button";
 import { Select } from "@/ui/form";
+import { Menu, MenuItem, MenuSeparator } from "@/ui/menu";
 import { Page } from "@/ui/page";
 import { Empty, Failed, LoadingRows } from "@/ui/states";
 import { Status } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
 import { failed } from "@/ui/toast";
 import { useNow } from "@/ui/use-now";
+import { RetryItems, useRunActions } from "./actions";
 import { exportRuns } from "./export";
 import { StatusFilter } from "./status-filter";
 import { PERIODS, type Period, type RunsSearch, runFilters } from "./search";
@@ -88,11 +90,12 @@ export function RunsScreen() {
                   <Th>Result</Th>
                   <Th className="text-right">Duration</Th>
                   <Th className="text-right">Started</Th>
+                  <Th><span className="sr-only">Actions</span></Th>
                 </tr>
               </thead>
               <tbody>
                 {runs.map((run) => (
-                  <RunRow key={run.id} run={run} workspace={workspace} config={configs?.data.find(({ id }) => id === run.config_id)?.name} onBy={(by) => set({ by })} />
+                  <RunRow key={run.id} run={run} workspace={workspace} config={configs?.data.find(({ id }) => id === run.config_id)?.name} onOnly={set} />
                 ))}
               </tbody>
             </Table>
@@ -108,7 +111,7 @@ export function RunsScreen() {
   );
 }
 
-function RunRow({ run, workspace, config, onBy }: { run: Run; workspace: string; config: string | undefined; onBy: (by: string) => void }) {
+function RunRow({ run, workspace, config, onOnly }: { run: Run; workspace: string; config: string | undefined; onOnly: (changed: Partial<RunsSearch>) => void }) {
   const names = run.input_documents.map(({ name }) => name);
   return (
     <Tr>
@@ -119,7 +122,7 @@ function RunRow({ run, workspace, config, onBy }: { run: Run; workspace: string;
         <Link to="/w/$workspace/runs/$run" params={{ workspace, run: run.id }} className="block truncate font-medium hover:underline" title={names.join(", ")}>
           {names.join(", ") || "Validation only"}
         </Link>
-        <button type="button" className="block max-w-full truncate text-xs text-faint hover:text-ink hover:underline" onClick={() => onBy(run.submitted_by.id)} aria-label={`Only runs by ${run.submitted_by.name ?? run.submitted_by.id}`}>
+        <button type="button" className="block max-w-full truncate text-xs text-faint hover:text-ink hover:underline" onClick={() => onOnly({ by: run.submitted_by.id })} aria-label={`Only runs by ${run.submitted_by.name ?? run.submitted_by.id}`}>
           by {run.submitted_by.name ?? run.submitted_by.id}
         </button>
       </Td>
@@ -133,7 +136,36 @@ function RunRow({ run, workspace, config, onBy }: { run: Run; workspace: string;
       <Td className="num text-right whitespace-nowrap text-soft" title={moment(run.created)}>
         {ago(run.created)}
       </Td>
+      <Td className="w-10 text-right">
+        <RowMenu run={run} workspace={workspace} name={names.join(", ") || shortId(run.id)} onOnly={onOnly} />
+      </Td>
     </Tr>
+  );
+}
+
+function RowMenu({ run, workspace, name, onOnly }: { run: Run; workspace: string; name: string; onOnly: (changed: Partial<RunsSearch>) => void }) {
+  const { cancel, retry } = useRunActions(run, workspace);
+  const document = run.input_documents.length === 1 ? run.input_documents[0]?.document_id : undefined;
+  return (
+    <Menu align="end" trigger={<IconButton label={`More about the run of ${name}`} size="tiny"><MoreHorizontal /></IconButton>}>
+      {isLive(run.status) ? (
+        <MenuItem danger onSelect={() => cancel.mutate()} disabled={cancel.isPending || run.cancel_requested}>
+          <Ban />
+          Cancel
+        </MenuItem>
+      ) : <RetryItems run={run} retry={retry} />}
+      <MenuSeparator />
+      {document ? (
+        <MenuItem onSelect={() => onOnly({ document })}>
+          <FileSpreadsheet />
+          Only runs of this document
+        </MenuItem>
+      ) : null}
+      <MenuItem onSelect={() => onOnly({ config: run.config_id })}>
+        <Blocks />
+        Only runs of this config
+      </MenuItem>
+    </Menu>
   );
 }
 

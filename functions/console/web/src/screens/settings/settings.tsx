@@ -8,18 +8,22 @@ import { Failed, LoadingRows } from "@/ui/states";
 import { Badge } from "@/ui/status";
 import { Card } from "@/ui/table";
 import { Keys } from "./keys";
+import { Limits } from "./limits";
 import { Members } from "./members";
 import { SafeModeSection } from "./safe-mode";
 
 export function SettingsScreen() {
   const { workspace } = useParams({ from: "/w/$workspace" });
   const { hash } = useLocation();
-  useEffect(() => document.getElementById(hash)?.scrollIntoView({ block: "start" }), [hash]);
+  useEffect(() => {
+    void document.getElementById(hash)?.scrollIntoView({ block: "start" });
+  }, [hash]);
   return (
     <Page title="Settings" className="max-w-4xl gap-8">
       <WorkspaceSection workspace={workspace} />
       <Keys workspace={workspace} />
       <Members workspace={workspace} />
+      <Limits workspace={workspace} />
       <SafeModeSection />
       <HealthSection />
     </Page>

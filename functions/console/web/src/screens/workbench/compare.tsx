@@ -20,7 +20,7 @@ const look = EditorView.theme({
 export function Compare({ before, after, labels }: { before: string; after: string; labels: [string, string] }) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const extensions = (label: string) => [EditorView.cspNonce.of(nonce), lineNumbers(), python(), look, EditorState.readOnly.of(true), EditorView.contentAttributes.of({ "aria-label": label })];
+    const extensions = (label: string) => [EditorView.cspNonce.of(nonce), lineNumbers(), python(), look, EditorState.readOnly.of(true), EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" })];
     const view = new MergeView({
       parent: box.current!,
       a: { doc: before, extensions: extensions(labels[0]) },

@@ -90,7 +90,8 @@ export function editorState(path: string, text: string, onChange: (state: Editor
       look,
       syntaxHighlighting(colours),
       syntaxHighlighting(defaultHighlightStyle, { fallback: true }),
-      EditorView.contentAttributes.of({ "aria-label": `Contents of ${path}` }),
+      // What scrolls is reached with the keyboard by its content.
+      EditorView.contentAttributes.of({ "aria-label": `Contents of ${path}`, tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged || update.selectionSet) onChange(update.state);
       }),

@@ -87,6 +87,15 @@ export class Workfiles {
     this.#changed();
   }
 
+  /** Reads the open files again after all of them were replaced; those that are gone are closed. */
+  async reload(existing: string[]): Promise<void> {
+    const kept = this.files.map(({ path }) => path).filter((path) => existing.includes(path));
+    this.files = await Promise.all(kept.map(async (path) => this.#file(path, await readFile(this.key, path))));
+    if (!this.get(this.active)) this.active = kept[0];
+    this.#remember();
+    this.#changed();
+  }
+
   renamed(from: string, to: string, etag: string): void {
     const file = this.get(from);
     if (file) Object.assign(file, { path: to, etag });

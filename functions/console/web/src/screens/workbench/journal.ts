@@ -8,6 +8,12 @@ const CAP = 5_000;
 export class Journal extends Log {
   #next = 1;
 
+  constructor() {
+    super();
+    // Nothing is under way until something begins.
+    this.connection = { state: "ended" };
+  }
+
   /** Begins something; what is written next belongs to it. */
   begin(title: string): void {
     this.connection = { state: "live" };

@@ -48,7 +48,7 @@ export function TestPane({ workspace, config, run: started, busy, width, blocked
             </Link>
           </div>
           {over && run.status === "succeeded" ? <Outputs run={run} artifact={artifact.data} /> : null}
-          {artifact.data ? <Mapping artifact={artifact.data} /> : null}
+          {artifact.data ? <Mapping artifact={artifact.data} config={config} /> : null}
         </>
       ) : (
         <p className="text-soft">The draft is saved, built when needed, and run. Its output and the mapping of every column show up here.</p>

@@ -1,13 +1,17 @@
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { FileArchive } from "lucide-react";
+import { type ReactNode, useState } from "react";
 import { api, data } from "@/api/client";
+import { exportArchive } from "@/api/config-archives";
 import type { ConfigKey } from "@/api/config-files";
 import { cn } from "@/lib/cn";
 import { bytes, count, moment, shortId } from "@/lib/format";
+import { IconButton } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Field, Select } from "@/ui/form";
 import { Failed, LoadingRows } from "@/ui/states";
 import { Badge } from "@/ui/status";
+import { failed } from "@/ui/toast";
 
 /** The versions that were built, and what is different between two of them or the draft. */
 export function VersionsDialog({ configKey, active, onClose }: { configKey: ConfigKey; active: string | null | undefined; onClose: () => void }) {
@@ -43,13 +47,21 @@ export function VersionsDialog({ configKey, active, onClose }: { configKey: Conf
       ) : (
         <div className="flex flex-col gap-4">
           <div className="grid grid-cols-2 gap-3">
-            <Field label="Before">{(ids) => <Select {...ids} value={before} onChange={(event) => setFrom(event.target.value)}>{options}</Select>}</Field>
+            <Field label="Before">
+              {(ids) => (
+                <WithExport configKey={configKey} version={before} label="Export the version before">
+                  <Select {...ids} value={before} onChange={(event) => setFrom(event.target.value)}>{options}</Select>
+                </WithExport>
+              )}
+            </Field>
             <Field label="After">
               {(ids) => (
-                <Select {...ids} value={to} onChange={(event) => setTo(event.target.value)}>
-                  <option value="draft">Draft, as it is saved</option>
-                  {options}
-                </Select>
+                <WithExport configKey={configKey} version={to} label="Export the version after">
+                  <Select {...ids} value={to} onChange={(event) => setTo(event.target.value)}>
+                    <option value="draft">Draft, as it is saved</option>
+                    {options}
+                  </Select>
+                </WithExport>
               )}
             </Field>
           </div>
@@ -81,6 +93,18 @@ export function VersionsDialog({ configKey, active, onClose }: { configKey: Conf
         </div>
       )}
     </Dialog>
+  );
+}
+
+function WithExport({ configKey, version, label, children }: { configKey: ConfigKey; version: string | undefined; label: string; children: ReactNode }) {
+  const take = useMutation({ mutationFn: (chosen: string) => exportArchive(configKey, chosen), onError: (error) => failed(error, "Not exported") });
+  return (
+    <div className="flex gap-1">
+      {children}
+      <IconButton label={label} disabled={take.isPending || version === undefined} onClick={() => version && take.mutate(version)}>
+        <FileArchive />
+      </IconButton>
+    </div>
   );
 }
 

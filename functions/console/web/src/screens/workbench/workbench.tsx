@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useBlocker, useParams } from "@tanstack/react-router";
-import { ArrowLeft, CircleAlert, FilePlus2, FlaskConical, GitCompare, Hammer, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, X } from "lucide-react";
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { Link, useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { ArrowLeft, CircleAlert, FileArchive, FilePlus2, FlaskConical, GitCompare, Hammer, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, Upload, X } from "lucide-react";
+import { type KeyboardEvent as ReactKeyboardEvent, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { exportArchive } from "@/api/config-archives";
 import { type ConfigKey, deleteFile, listFiles, moveFile, writeFile } from "@/api/config-files";
 import { type Run, configQuery, queryClient } from "@/api/queries";
 import { useSafeMode } from "@/app/safe-mode";
@@ -18,7 +19,8 @@ import { Terminal } from "@/ui/terminal/terminal";
 import { failed, said } from "@/ui/toast";
 import { ConflictDialog } from "./conflict-dialog";
 import { Editor, type Finding } from "./editor";
-import { Workfiles, useWorkfiles } from "./files";
+import { type OpenFile, Workfiles, useWorkfiles } from "./files";
+import { ImportDialog } from "./import-dialog";
 import { Journal } from "./journal";
 import { NameDialog } from "./name-dialog";
 import { Splitter } from "./split";
@@ -50,17 +52,29 @@ function Workbench({ workspace, config }: ConfigKey) {
   const [goTo, setGoTo] = useState<{ line: number }>();
   const [naming, setNaming] = useState<{ from: string | undefined }>();
   const [comparing, setComparing] = useState(false);
+  const [importing, setImporting] = useState(false);
   const [run, setRun] = useState<Run>();
   const safeMode = useSafeMode();
   const stop = useRef<AbortController>(new AbortController());
   const restored = useRef(false);
+  const linked = useSearch({ from: "/w/$workspace/configs/$config" });
+  const navigate = useNavigate();
   useTitle(record?.name ?? "Config");
 
   useEffect(() => () => stop.current.abort(), []);
   useEffect(() => {
     if (!listing.data || restored.current) return;
     restored.current = true;
-    void work.restore(listing.data.files.map(({ path }) => path));
+    const paths = listing.data.files.map(({ path }) => path);
+    void work.restore(paths).then(async () => {
+      if (linked.file === undefined) return;
+      // A rule is named as the package has it, without the directories that the package is in.
+      const path = paths.find((path) => path === linked.file || path.endsWith(`/${linked.file}`));
+      if (path) await openAt(path, linked.line);
+      else failed(new Error(`${linked.file} is not in the draft any more.`));
+      void navigate({ from: "/w/$workspace/configs/$config", search: {}, replace: true });
+    });
+    // A link is followed once, when the files are known.
   }, [listing.data, work]);
 
   // What is not saved is not lost by accident.
@@ -182,7 +196,7 @@ function Workbench({ workspace, config }: ConfigKey) {
             <Save />
             Save{dirty.length > 1 ? ` ${dirty.length}` : ""}
           </Button>
-          <Button onClick={() => void check()} disabled={busy !== undefined}>
+          <Button onClick={() => void check()} disabled={busy !== undefined} blocked={safeMode && `Safe mode: ${safeMode}`}>
             <ShieldCheck />
             Validate
           </Button>
@@ -202,6 +216,14 @@ function Workbench({ workspace, config }: ConfigKey) {
             <MenuItem onSelect={() => setComparing(true)}>
               <GitCompare />
               Versions and differences
+            </MenuItem>
+            <MenuItem onSelect={() => setImporting(true)} disabled={!listing.data || busy !== undefined}>
+              <Upload />
+              Import a zip archive …
+            </MenuItem>
+            <MenuItem onSelect={() => void exportArchive(key, "draft").catch((error: unknown) => failed(error, "Not exported"))}>
+              <FileArchive />
+              Export the draft as a zip archive
             </MenuItem>
           </Menu>
         </div>
@@ -223,26 +245,14 @@ function Workbench({ workspace, config }: ConfigKey) {
         <div className="flex min-w-0 flex-1 flex-col">
           <div className="flex min-h-0 flex-1">
             <div className="flex min-w-0 flex-1 flex-col">
-              <div role="tablist" aria-label="Open files" className="thin-scroll flex h-9 shrink-0 overflow-x-auto border-b border-line bg-canvas">
-                {files.files.map((file) => (
-                  <div key={file.path} className={cn("flex items-center border-r border-line pl-3", file === active ? "bg-surface" : "text-soft")}>
-                    <button type="button" role="tab" aria-selected={file === active} title={file.path} onClick={() => work.show(file.path)} className="flex h-full items-center gap-2 text-[13px] -outline-offset-2">
-                      {file.path.slice(file.path.lastIndexOf("/") + 1)}
-                      {file.dirty ? <span className="size-2 rounded-full bg-accent" role="img" aria-label="not saved" /> : null}
-                    </button>
-                    <IconButton
-                      label={`Close ${file.path}`}
-                      size="tiny"
-                      className="mx-1"
-                      onClick={() => {
-                        if (!file.dirty || window.confirm(`${file.path} is not saved. Close it anyway?`)) work.close(file.path);
-                      }}
-                    >
-                      <X />
-                    </IconButton>
-                  </div>
-                ))}
-              </div>
+              <OpenFiles
+                files={files.files}
+                active={active}
+                onShow={(path) => work.show(path)}
+                onClose={(file) => {
+                  if (!file.dirty || window.confirm(`${file.path} is not saved. Close it anyway?`)) work.close(file.path);
+                }}
+              />
               <div className="min-h-0 flex-1 bg-surface">
                 {active?.state ? (
                   <Editor key="editor" state={active.state} path={active.path} findings={findings} goTo={goTo} />
@@ -278,7 +288,63 @@ function Workbench({ workspace, config }: ConfigKey) {
       </div>
       {naming ? <NameDialog from={naming.from} onClose={() => setNaming(undefined)} onName={(path) => (naming.from === undefined ? create(path) : rename(naming.from, path))} /> : null}
       {comparing ? <VersionsDialog configKey={key} active={record?.active_version_id} onClose={() => setComparing(false)} /> : null}
+      {importing && listing.data ? (
+        <ImportDialog
+          configKey={key}
+          listing={listing.data}
+          unsaved={dirty}
+          onClose={() => setImporting(false)}
+          onStale={refresh}
+          onImported={async (now) => {
+            await work.reload(now);
+            setIssues(undefined);
+            await refresh();
+          }}
+        />
+      ) : null}
       <ConflictDialog conflict={files.conflict} onChoice={(choice) => void work.resolve(choice).then(refresh, (error: unknown) => failed(error, "Not saved"))} />
+    </div>
+  );
+}
+
+/** The open files as tabs: one stop, in which arrow keys move and Delete closes. */
+function OpenFiles({ files, active, onShow, onClose }: { files: OpenFile[]; active: OpenFile | undefined; onShow: (path: string) => void; onClose: (file: OpenFile) => void }) {
+  const list = useRef<HTMLDivElement>(null);
+  const onKey = (event: ReactKeyboardEvent, at: number) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const next = step === undefined ? undefined : files[(at + step + files.length) % files.length];
+    if (next) {
+      onShow(next.path);
+      list.current?.querySelector<HTMLElement>(`[data-path="${CSS.escape(next.path)}"]`)?.focus();
+    } else if (event.key === "Delete" && files[at]) onClose(files[at]);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <div ref={list} role="tablist" aria-label="Open files" className="thin-scroll flex h-9 shrink-0 overflow-x-auto border-b border-line bg-canvas">
+      {files.map((file, at) => (
+        <div key={file.path} role="presentation" className={cn("flex items-center border-r border-line pl-3", file === active ? "bg-surface" : "text-soft")}>
+          <button
+            type="button"
+            role="tab"
+            aria-selected={file === active}
+            aria-keyshortcuts="Delete"
+            tabIndex={file === active ? 0 : -1}
+            data-path={file.path}
+            title={file.path}
+            onClick={() => onShow(file.path)}
+            onKeyDown={(event) => onKey(event, at)}
+            className="flex h-full items-center gap-2 text-[13px] -outline-offset-2"
+          >
+            {file.path.slice(file.path.lastIndexOf("/") + 1)}
+            {file.dirty ? <span className="size-2 rounded-full bg-accent" role="img" aria-label="not saved" /> : null}
+          </button>
+          {/* A list of tabs may hold nothing but tabs: with the keyboard Delete does the same. */}
+          <IconButton label={`Close ${file.path}`} size="tiny" className="mx-1" aria-hidden tabIndex={-1} onClick={() => onClose(file)}>
+            <X />
+          </IconButton>
+        </div>
+      ))}
     </div>
   );
 }
@@ -305,5 +371,5 @@ function Problems({ issues, onOpen }: { issues: Issue[] | undefined; onOpen: (is
 
 function JournalView({ journal }: { journal: Journal }) {
   useSyncExternalStore(journal.subscribe, journal.snapshot);
-  return <Terminal log={journal} name="workbench" className="-mt-1 min-h-0 flex-1" />;
+  return <Terminal log={journal} name="workbench" addressed={false} empty="Builds, checks and test runs tell here what they do." className="-mt-1 min-h-0 flex-1" />;
 }

@@ -1,4 +1,4 @@
-import { ArrowDownToLine, ChevronDown, ChevronRight, ChevronUp, Clock, Copy, Download, ListFilter, Braces } from "lucide-react";
+import { ArrowDownToLine, ChevronDown, ChevronRight, ChevronUp, Clock, Copy, Download, Link2, ListFilter, Braces } from "lucide-react";
 import { type KeyboardEvent, type MouseEvent, type ReactNode, memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useStored } from "@/app/stored";
 import { ansi, plain } from "@/lib/ansi";
@@ -29,7 +29,7 @@ const COLOURS: Record<Level, string> = {
   success: "text-good",
 };
 
-export function Terminal({ log, name, className, toolbar }: { log: Log; name: string; className?: string; toolbar?: ReactNode }) {
+export function Terminal({ log, name, className, toolbar, addressed = true, empty = "Waiting for the first line …" }: { log: Log; name: string; className?: string; toolbar?: ReactNode; /** Lines keep their numbers, so that addresses may name them. */ addressed?: boolean; /** What is said before there is a line. */ empty?: string }) {
   const [levels, setLevels] = useState<Level[]>([]);
   const [streams, setStreams] = useState<("stdout" | "stderr")[]>([]);
   const [folded, setFolded] = useState<ReadonlySet<number>>(new Set());
@@ -89,12 +89,12 @@ export function Terminal({ log, name, className, toolbar }: { log: Log; name: st
       event.preventDefault();
       setRange((before) => {
         const chosen = event.shiftKey && before ? { from: Math.min(before.from, id), to: Math.max(before.to, id) } : { from: id, to: id };
-        history.replaceState(history.state, "", `#${formatRange(chosen)}`);
+        if (addressed) history.replaceState(history.state, "", `#${formatRange(chosen)}`);
         return chosen;
       });
       setTail(false);
     },
-    [],
+    [addressed],
   );
 
   const seek = (step: 1 | -1) => {
@@ -117,6 +117,16 @@ export function Terminal({ log, name, className, toolbar }: { log: Log; name: st
   const text = () => {
     const chosen = range ? log.lines.filter((line) => line.id >= range.from && line.id <= range.to) : view.entries.flatMap((entry) => (entry >= 0 ? [log.lines[entry]!] : []));
     return chosen.map((line) => plain(line.text)).join("\n");
+  };
+
+  // What is chosen, else where the search is: the way to an address without a mouse.
+  const sought = log.lines[view.entries[view.found[current] ?? -1] ?? -1]?.id;
+  const target = range ?? (sought === undefined ? undefined : { from: sought, to: sought });
+  const copyLink = () => {
+    if (!target) return;
+    const address = new URL(window.location.href);
+    address.hash = formatRange(target);
+    void navigator.clipboard.writeText(address.href).then(() => said("Link copied"));
   };
 
   const fold = (stage: number) => setFolded((before) => {
@@ -164,7 +174,7 @@ export function Terminal({ log, name, className, toolbar }: { log: Log; name: st
     <section aria-label={`Log of ${name}`} className={cn("flex min-h-0 flex-col overflow-hidden rounded-xl border border-line bg-surface", className)}>
       <div className="flex flex-wrap items-center gap-1.5 border-b border-line px-2 py-1.5">
         {toolbar}
-        <ConnectionChip connection={log.connection} />
+        {log.last === 0 && log.connection.state === "ended" ? null : <ConnectionChip connection={log.connection} />}
         <div className="relative ml-auto flex items-center gap-1">
           <Input
             type="search"
@@ -214,6 +224,11 @@ export function Terminal({ log, name, className, toolbar }: { log: Log; name: st
         >
           <Copy />
         </IconButton>
+        {addressed ? (
+          <IconButton label={target ? `Copy a link to ${formatRange(target)}` : "Copy a link"} className="size-7" blocked={!target && "Choose a line by its number, or search for one"} onClick={copyLink}>
+            <Link2 />
+          </IconButton>
+        ) : null}
         <IconButton label="Download the events" className="size-7" onClick={() => saveText(`${log.raw.join("\n")}\n`, `${name}.ndjson`)}>
           <Download />
         </IconButton>
@@ -235,7 +250,7 @@ export function Terminal({ log, name, className, toolbar }: { log: Log; name: st
             </div>
           </div>
         </div>
-        {count === 0 ? <p className="pointer-events-none absolute inset-0 flex items-center justify-center text-faint">{log.last === 0 ? "Waiting for the first line …" : "No line fits the filter."}</p> : null}
+        {count === 0 ? <p className="pointer-events-none absolute inset-0 flex items-center justify-center text-faint">{log.last === 0 ? empty : "No line fits the filter."}</p> : null}
         {!tail && count > 0 ? (
           <Button size="small" className="absolute right-5 bottom-4 shadow-float" onClick={() => setTail(true)}>
             <ArrowDownToLine />

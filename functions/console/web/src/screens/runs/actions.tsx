@@ -1,0 +1,42 @@
+/** What can be done with a run that is there: ended, or done again. */
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { api, data } from "@/api/client";
+import { type Run, isLive } from "@/api/queries";
+import { useSafeMode } from "@/app/safe-mode";
+import { MenuItem } from "@/ui/menu";
+import { failed } from "@/ui/toast";
+
+export function useRunActions(run: Run, workspace: string) {
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const refresh = () => {
+    void client.invalidateQueries({ queryKey: ["run", run.id] });
+    void client.invalidateQueries({ queryKey: ["runs"] });
+  };
+  const cancel = useMutation({
+    mutationFn: () => data(api.POST("/runs/{run_id}/cancel", { params: { path: { run_id: run.id } } })),
+    onSuccess: refresh,
+    onError: (error) => failed(error, "Not canceled"),
+  });
+  const retry = useMutation({
+    mutationFn: (build: "same" | "current") => data(api.POST("/runs/{run_id}/retry", { params: { path: { run_id: run.id } }, body: { build } })),
+    onSuccess: (again) => {
+      refresh();
+      void navigate({ to: "/w/$workspace/runs/$run", params: { workspace, run: again.id } });
+    },
+    onError: (error) => failed(error, "Not run again"),
+  });
+  return { cancel, retry };
+}
+
+/** The ways to do a run again, as items of a menu. */
+export function RetryItems({ run, retry }: { run: Run; retry: ReturnType<typeof useRunActions>["retry"] }) {
+  const blocked = useSafeMode() !== undefined || retry.isPending || isLive(run.status);
+  return (
+    <>
+      <MenuItem onSelect={() => retry.mutate("same")} disabled={blocked || run.build_id === null}>Run again with the same build</MenuItem>
+      <MenuItem onSelect={() => retry.mutate("current")} disabled={blocked}>Run again with the rules as they are now</MenuItem>
+    </>
+  );
+}
