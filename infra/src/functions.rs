@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::grants::{self, Grant, ONCE, SIGNED_IN};
+use crate::grants::{self, Grant, Role};
 use crate::operations::{CONSOLE, NOT_FOUND, REAPER, WORKERS, operations};
 use crate::{InfraError, logical_name, tables};
 
@@ -22,21 +22,16 @@ const READS_MUCH: [&str; 6] = ["complete-document", "preview", "sheets", "create
 /// The functions of all operations, and a role for every function, workers too. The workers themselves are in `stack.yaml`.
 pub(crate) fn functions() -> Result<Map<String, Value>, InfraError> {
     let mut resources = Map::new();
+    for allowed in grants::roles()? {
+        resources.insert(role_name(&allowed.function), role(&allowed));
+    }
     for operation in operations()? {
-        let signed_in = if operation.open { &[] } else { SIGNED_IN };
-        let once = if operation.method == "post" { ONCE } else { &[] };
-        resources.insert(role_name(&operation.id), role(&operation.id, &[signed_in, once].concat())?);
         resources.insert(function_name(&operation.id), function(&operation.id, operation.streaming));
     }
     for unnamed in [CONSOLE, NOT_FOUND] {
-        resources.insert(role_name(unnamed), role(unnamed, &[])?);
         resources.insert(function_name(unnamed), function(unnamed, false));
     }
-    resources.insert(role_name(REAPER), role(REAPER, &[])?);
     resources.insert(function_name(REAPER), reaper());
-    for worker in WORKERS {
-        resources.insert(role_name(worker), role(worker, &[])?);
-    }
     Ok(resources)
 }
 
@@ -73,8 +68,8 @@ fn reaper() -> Value {
 }
 
 /// A role that may write the function's log, do what it was granted, and use the key of what it reads and writes.
-fn role(id: &str, common: &[Grant]) -> Result<Value, InfraError> {
-    let grants = grants::of(id).ok_or_else(|| InfraError::NoGrants(id.to_owned()))?;
+fn role(allowed: &Role) -> Value {
+    let id = allowed.function.as_str();
     let logs = if WORKERS.contains(&id) { "WorkerLogs" } else { "ApiLogs" };
     let mut statements = vec![json!({
         "Effect": "Allow",
@@ -83,8 +78,8 @@ fn role(id: &str, common: &[Grant]) -> Result<Value, InfraError> {
     })];
     // One statement for each resource.
     let mut actions = BTreeMap::<String, (Value, Vec<String>)>::new();
-    for grant in grants.iter().chain(common) {
-        let (resource, action) = permission(*grant);
+    for grant in allowed.grants() {
+        let (resource, action) = permission(grant);
         actions.entry(resource.to_string()).or_insert_with(|| (resource, Vec::new())).1.push(action);
     }
     for (resource, mut actions) in actions.into_values() {
@@ -92,7 +87,7 @@ fn role(id: &str, common: &[Grant]) -> Result<Value, InfraError> {
         actions.dedup();
         statements.push(json!({ "Effect": "Allow", "Action": actions, "Resource": resource }));
     }
-    if !(grants.is_empty() && common.is_empty()) {
+    if allowed.grants().next().is_some() {
         let key = json!({
             "Effect": "Allow",
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
@@ -112,7 +107,7 @@ fn role(id: &str, common: &[Grant]) -> Result<Value, InfraError> {
         let attach = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaENIManagementAccess";
         properties["ManagedPolicyArns"] = json!({ "Fn::If": ["IsolateExecutor", [{ "Fn::Sub": attach }], { "Ref": "AWS::NoValue" }] });
     }
-    Ok(json!({ "Type": "AWS::IAM::Role", "Properties": properties }))
+    json!({ "Type": "AWS::IAM::Role", "Properties": properties })
 }
 
 /// A grant as IAM says it: the resource and the action.

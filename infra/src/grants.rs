@@ -3,10 +3,18 @@
 //! A new operation is entered in [`GRANTS`]; without an entry the template can't be made. Entries never name
 //! all actions or all resources, which a test holds the template to.
 //!
-//! What all operations with a caller have in common is in [`SIGNED_IN`], what all POSTs have in common in [`ONCE`].
+//! What all operations with a caller have in common is in [`SIGNED_IN`], what all POSTs have in common in [`ONCE`],
+//! and what the reaper and `sweep` do alike in [`SWEEPING`].
+//!
+//! A local ADE holds its functions to this list, and [`uses`](crate::uses) finds what is granted and never used.
+
+use std::fmt;
 
 use ade_core::store::Table;
 use ade_core::store::table::{API_KEYS, BUILDS, CONFIGS, DOCUMENTS, IDEMPOTENCY, RUNS, SETTINGS, WORKSPACES};
+
+use crate::InfraError;
+use crate::operations::{CONSOLE, NOT_FOUND, Operation, REAPER, WORKERS, operations};
 
 /// One permission.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +29,24 @@ pub enum Grant {
     ListBucket,
     /// Calling a worker.
     Invoke(&'static str),
+}
+
+/// As a function's doing is recorded: `dynamodb:GetItem runs`, `dynamodb:Query runs/by_config`, `s3:GetObject documents`, `s3:ListBucket`.
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&match self {
+            Self::Table(table, action) => words(&format!("dynamodb:{action}"), table.name),
+            Self::Index(table, index) => words("dynamodb:Query", &format!("{}/{index}", table.name)),
+            Self::Objects(prefix, action) => words(&format!("s3:{action}"), prefix),
+            Self::ListBucket => words("s3:ListBucket", ""),
+            Self::Invoke(worker) => words("lambda:InvokeFunction", worker),
+        })
+    }
+}
+
+/// An action and what it was done to; nothing, where that is the bucket.
+pub fn words(action: &str, resource: &str) -> String {
+    format!("{action} {resource}").trim_end().to_owned()
 }
 
 use Grant::{Index, Invoke, ListBucket, Objects};
@@ -63,9 +89,37 @@ pub const SIGNED_IN: &[Grant] = &[get(&API_KEYS), update(&API_KEYS), get(&WORKSP
 /// To do a POST once, however often it is sent.
 pub const ONCE: &[Grant] = &[put(&IDEMPOTENCY), update(&IDEMPOTENCY)];
 
+/// To remove what is kept no longer.
+pub const SWEEPING: &[Grant] = &[
+    get(&WORKSPACES),
+    delete(&WORKSPACES),
+    Index(&WORKSPACES, "by_kind"),
+    get(&CONFIGS),
+    Index(&CONFIGS, "by_workspace"),
+    get(&BUILDS),
+    update(&BUILDS),
+    Index(&BUILDS, "by_config"),
+    get(&RUNS),
+    delete(&RUNS),
+    Index(&RUNS, "by_workspace"),
+    Index(&RUNS, "by_workspace_status"),
+    get(&DOCUMENTS),
+    update(&DOCUMENTS),
+    delete(&DOCUMENTS),
+    Index(&DOCUMENTS, "by_workspace"),
+    Index(&DOCUMENTS, "due"),
+    erase("runs"),
+    erase("documents"),
+    erase("builds"),
+    ListBucket,
+];
+
 /// Each function and what it may do, in the order of their names.
 pub const GRANTS: &[(&str, &[Grant])] = &[
-    ("builder", &[get(&BUILDS), update(&BUILDS), update(&CONFIGS), read("builds"), write("builds"), read("configs"), ListBucket]),
+    (
+        "builder",
+        &[get(&BUILDS), update(&BUILDS), get(&CONFIGS), update(&CONFIGS), read("builds"), write("builds"), read("configs"), ListBucket],
+    ),
     ("cancel-build", &[get(&BUILDS), update(&BUILDS), update(&CONFIGS)]),
     ("cancel-run", &[get(&RUNS), update(&RUNS)]),
     ("complete-document", &[get(&DOCUMENTS), update(&DOCUMENTS), Index(&RUNS, "by_document"), get(&RUNS), read("documents"), ListBucket]),
@@ -78,7 +132,6 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
             get(&CONFIGS),
             put(&CONFIGS),
             update(&CONFIGS),
-            query(&CONFIGS),
             get(&BUILDS),
             put(&BUILDS),
             read("configs"),
@@ -194,7 +247,7 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
     ("get-build", &[get(&BUILDS), read("builds"), ListBucket]),
     ("get-config", &[get(&CONFIGS), Index(&RUNS, "by_config")]),
     ("get-config-file", &[get(&CONFIGS), read("configs"), ListBucket]),
-    ("get-config-version", &[get(&CONFIGS), query(&CONFIGS), read("configs"), ListBucket]),
+    ("get-config-version", &[get(&CONFIGS), query(&CONFIGS), read("configs")]),
     ("get-docs", &[]),
     ("get-document", &[get(&DOCUMENTS), Index(&RUNS, "by_document"), get(&RUNS)]),
     ("get-meta", &[]),
@@ -267,59 +320,50 @@ pub const GRANTS: &[(&str, &[Grant])] = &[
             Invoke("builder"),
             get(&SETTINGS),
             put(&SETTINGS),
-            delete(&WORKSPACES),
-            Index(&WORKSPACES, "by_kind"),
-            get(&CONFIGS),
-            Index(&CONFIGS, "by_workspace"),
-            Index(&BUILDS, "by_config"),
-            delete(&RUNS),
-            Index(&RUNS, "by_workspace"),
-            get(&DOCUMENTS),
-            update(&DOCUMENTS),
-            delete(&DOCUMENTS),
-            Index(&DOCUMENTS, "by_workspace"),
-            Index(&DOCUMENTS, "due"),
-            erase("runs"),
-            erase("documents"),
-            erase("builds"),
-            ListBucket,
         ],
     ),
     ("retry-run", &[get(&SETTINGS), get(&RUNS), put(&RUNS), get(&CONFIGS), Invoke("executor")]),
     ("revoke-api-key", &[get(&WORKSPACES), update(&API_KEYS)]),
-    (
-        "sweep",
-        &[
-            get(&WORKSPACES),
-            delete(&WORKSPACES),
-            Index(&WORKSPACES, "by_kind"),
-            get(&CONFIGS),
-            Index(&CONFIGS, "by_workspace"),
-            get(&BUILDS),
-            update(&BUILDS),
-            Index(&BUILDS, "by_config"),
-            get(&RUNS),
-            delete(&RUNS),
-            Index(&RUNS, "by_workspace"),
-            Index(&RUNS, "by_workspace_status"),
-            get(&DOCUMENTS),
-            update(&DOCUMENTS),
-            delete(&DOCUMENTS),
-            Index(&DOCUMENTS, "by_workspace"),
-            Index(&DOCUMENTS, "due"),
-            read("documents"),
-            erase("runs"),
-            erase("documents"),
-            erase("builds"),
-            ListBucket,
-        ],
-    ),
+    // It says how large what it would remove is.
+    ("sweep", &[read("documents")]),
     ("update-config", &[get(&CONFIGS), update(&CONFIGS), Index(&RUNS, "by_config")]),
     ("update-workspace", &[get(&WORKSPACES), put(&WORKSPACES), update(&WORKSPACES), delete(&WORKSPACES)]),
     ("validate-config", &[get(&CONFIGS), get(&SETTINGS), Invoke("builder")]),
 ];
 
-/// What a function may do besides signing its callers in.
-pub fn of(function: &str) -> Option<&'static [Grant]> {
-    GRANTS.iter().find(|(name, _)| *name == function).map(|(_, grants)| *grants)
+/// What a function's role allows.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// The function.
+    pub function: String,
+    /// What is granted to it alone.
+    pub own: &'static [Grant],
+    /// What is granted to others too, for code that they share.
+    pub shared: Vec<&'static [Grant]>,
+}
+
+impl Role {
+    fn of(function: &str, shared: Vec<&'static [Grant]>) -> Result<Self, InfraError> {
+        let (_, own) = GRANTS.iter().find(|(name, _)| *name == function).ok_or_else(|| InfraError::NoGrants(function.to_owned()))?;
+        Ok(Self { function: function.to_owned(), own, shared })
+    }
+
+    /// All that it allows; some of it twice.
+    pub fn grants(&self) -> impl Iterator<Item = Grant> {
+        self.own.iter().chain(self.shared.iter().copied().flatten()).copied()
+    }
+}
+
+/// The roles of all functions.
+pub fn roles() -> Result<Vec<Role>, InfraError> {
+    let operations = operations()?;
+    let of_operation = |operation: &Operation| {
+        let signed_in = (!operation.open).then_some(SIGNED_IN);
+        let once = (operation.method == "post").then_some(ONCE);
+        let sweeping = (operation.id == "sweep").then_some(SWEEPING);
+        Role::of(&operation.id, [signed_in, once, sweeping].into_iter().flatten().collect())
+    };
+    let others = [CONSOLE, NOT_FOUND].into_iter().chain(WORKERS).map(|function| Role::of(function, Vec::new()));
+    let reaper = std::iter::once(Role::of(REAPER, vec![SWEEPING]));
+    operations.iter().map(of_operation).chain(others).chain(reaper).collect()
 }

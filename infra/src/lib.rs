@@ -20,6 +20,7 @@ pub mod grants;
 pub mod operations;
 mod tables;
 mod template;
+pub mod uses;
 
 pub use api::api;
 pub use template::template;

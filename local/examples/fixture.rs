@@ -16,6 +16,7 @@ use ade_local::host::{
     Answer, FunctionSpec, Host, HostConfig,
     gateway::{GatewayConfig, routes::RouteTable},
 };
+use ade_local::roles::Roles;
 use futures::Stream;
 use http_body_util::StreamBody;
 use lambda_http::{Error, Request, RequestExt, Response, http::header};
@@ -157,7 +158,14 @@ async fn be_a_host() -> ! {
         cors_origins: Vec::new(),
     };
     let log_dir = std::env::var("LOG_DIR").unwrap().into();
-    let config = HostConfig { functions: vec![function], schedules: Vec::new(), gateway, log_dir, stop_grace: Duration::ZERO };
+    let config = HostConfig {
+        functions: vec![function],
+        schedules: Vec::new(),
+        gateway,
+        roles: Roles::default(),
+        log_dir,
+        stop_grace: Duration::ZERO,
+    };
     let host = bound.start(config).unwrap();
     let Answer::Buffered(answer) = host.invoke("child", "{}", Duration::from_mins(1)).await.unwrap() else {
         panic!("not a streaming function");

@@ -39,7 +39,7 @@ pub(super) struct DemoArgs {
 pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
     log_to_stderr();
     let started = Instant::now();
-    let options = Options { port: 0, data_dir: args.data_dir, aws_endpoint_url: None, environment: environment() };
+    let options = Options { port: 0, data_dir: args.data_dir, aws_endpoint_url: None, record_uses: None, environment: environment() };
     let stack = Stack::start(options).await?;
     println!("{} ADE started at {} {}", style("✓").green(), stack.local().url, style(seconds(started.elapsed())).dim());
     let shown = show(&stack).await;

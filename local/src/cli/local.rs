@@ -26,6 +26,9 @@ pub(super) struct UpArgs {
     /// Use the DynamoDB and S3 of this endpoint, such as `http://localhost:4566`, instead of the embedded ones
     #[arg(long, value_name = "URL")]
     aws_endpoint_url: Option<Url>,
+    /// Add to this file what functions do with AWS, to compare it with what they may
+    #[arg(long, value_name = "FILE", hide = true)]
+    record_uses: Option<PathBuf>,
 }
 
 /// Empty a local data directory: workspaces, configs, documents, runs and keys are gone
@@ -44,7 +47,8 @@ pub(super) async fn up(args: UpArgs) -> Result<(), CliError> {
     log_to_stderr();
     // Before anything is started, so that no signal finds something half started.
     let mut signals = Signals::listen()?;
-    let options = Options { port: args.port, data_dir: args.data_dir, aws_endpoint_url: args.aws_endpoint_url, environment: environment() };
+    let UpArgs { port, data_dir, aws_endpoint_url, record_uses } = args;
+    let options = Options { port, data_dir, aws_endpoint_url, record_uses, environment: environment() };
     let stack = tokio::select! {
         started = Stack::start(options) => started?,
         () = signals.stop() => return Ok(()),

@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::{EmbeddedError, door};
+use crate::roles::Roles;
 
 /// How often expired items are looked for. AWS promises days; readers treat expired items as gone.
 const TTL_SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -38,7 +39,7 @@ pub(super) struct Dynamo {
 
 impl Dynamo {
     /// Opens the tables in `dir` and serves them.
-    pub(super) fn start(dir: &Path) -> Result<Self, EmbeddedError> {
+    pub(super) fn start(dir: &Path, roles: Roles) -> Result<Self, EmbeddedError> {
         let start = |source| EmbeddedError::Start { service: "DynamoDB", source };
         let database = open(&dir.join("tables.sqlite3"))?;
         let (listener, engine) = (bind().map_err(start)?, bind().map_err(start)?);
@@ -49,7 +50,7 @@ impl Dynamo {
         let tables = database.clone();
         let server = thread::Builder::new()
             .name("dynamodb".to_owned())
-            .spawn(move || serve(&runtime, listener, engine, tables, stopped))
+            .spawn(move || serve(&runtime, listener, engine, roles, tables, stopped))
             .map_err(start)?;
         let (stop_sweeper, stopped) = mpsc::channel();
         let sweeper = thread::Builder::new().name("dynamodb-ttl".to_owned()).spawn(move || sweep(&database, &stopped)).map_err(start)?;
@@ -88,7 +89,7 @@ fn bind() -> io::Result<TcpListener> {
 }
 
 /// Serves the engine and its door until a stop is asked for: first the door's requests come to an end, then the engine.
-fn serve(runtime: &Runtime, door: TcpListener, engine: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
+fn serve(runtime: &Runtime, door: TcpListener, engine: TcpListener, roles: Roles, database: Database, stopped: oneshot::Receiver<()>) {
     let outcome = runtime.block_on(async {
         let address = engine.local_addr().map_err(|error| error.to_string())?;
         let (door, engine) = (listen(door).map_err(|error| error.to_string())?, listen(engine).map_err(|error| error.to_string())?);
@@ -100,7 +101,7 @@ fn serve(runtime: &Runtime, door: TcpListener, engine: TcpListener, database: Da
                 let _ = stopped.await;
                 let _ = stopping.send(());
             };
-            door::serve(door, address, stop).await;
+            door::serve(door, address, roles, stop).await;
             let _ = door_closed.send(());
             std::future::pending::<()>().await;
         };

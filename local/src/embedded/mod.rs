@@ -5,8 +5,8 @@
 //! only when it is on disk: killing the process, or the machine, at any moment loses nothing that was
 //! acknowledged, and shows nothing that was not.
 //!
-//! - [`dynoxide`](https://docs.rs/dynoxide-rs) is the DynamoDB engine; `dynamo` runs it, behind a `door` that refuses what no role allows.
-//! - [`s3s`] speaks the S3 protocol and checks signatures; [`s3`] is our storage behind it.
+//! - [`dynoxide`](https://docs.rs/dynoxide-rs) is the DynamoDB engine; `dynamo` runs it, behind a `door` that holds functions to their [roles](crate::roles).
+//! - [`s3s`] speaks the S3 protocol and checks signatures and roles; [`s3`] is our storage behind it.
 //! - `data_dir` makes sure that one process owns a directory and understands its layout.
 //! - [`credentials`] holds the key pair that requests must be signed with.
 //!
@@ -27,6 +27,7 @@ use tokio::task::spawn_blocking;
 use self::credentials::Credentials;
 use self::dynamo::Dynamo;
 use self::s3::{Listener, Store};
+use crate::roles::Roles;
 
 pub(crate) use self::data_dir::DataDir;
 pub use self::data_dir::reset;
@@ -57,11 +58,20 @@ impl Embedded {
     /// Another process owns the directory, it is not of a known format, or the system refuses a
     /// file, a thread or a port.
     pub async fn start(data_dir: &Path) -> Result<Self, EmbeddedError> {
+        Self::start_with(data_dir, Roles::default()).await
+    }
+
+    /// The same for functions with these roles.
+    ///
+    /// # Errors
+    /// As [`Embedded::start`].
+    pub async fn start_with(data_dir: &Path, roles: Roles) -> Result<Self, EmbeddedError> {
         let path = data_dir.to_owned();
-        let opened = spawn_blocking(move || open(&path)).await;
+        let of_tables = roles.clone();
+        let opened = spawn_blocking(move || open(&path, of_tables)).await;
         let (data_dir, credentials, store, dynamo) =
             opened.map_err(|error| EmbeddedError::Start { service: "services", source: error.into() })??;
-        let s3_service = S3Service::new(store.clone(), &credentials);
+        let s3_service = S3Service::new(store.clone(), &credentials, roles);
         let s3 = Listener::start(s3_service.clone()).await.map_err(|source| EmbeddedError::Start { service: "S3", source })?;
         Ok(Self { dynamodb_url: dynamo.url(), s3_url: s3.url(), s3_service, credentials, dynamo, s3, store, data_dir })
     }
@@ -82,11 +92,11 @@ impl Embedded {
     }
 }
 
-fn open(path: &Path) -> Result<(DataDir, Credentials, Store, Dynamo), EmbeddedError> {
+fn open(path: &Path, roles: Roles) -> Result<(DataDir, Credentials, Store, Dynamo), EmbeddedError> {
     let data_dir = DataDir::open(path)?;
     let credentials = Credentials::load_or_create(&data_dir.credentials())?;
     let s3 = data_dir.s3()?;
     let store = Store::open(&s3).map_err(|source| EmbeddedError::Store { path: s3, source })?;
-    let dynamo = Dynamo::start(&data_dir.dynamodb()?)?;
+    let dynamo = Dynamo::start(&data_dir.dynamodb()?, roles)?;
     Ok((data_dir, credentials, store, dynamo))
 }

@@ -24,6 +24,7 @@ use super::{
     net::BoxError,
     runtime_api::PAYLOAD_LIMIT,
 };
+use crate::roles::{self, Roles};
 
 /// The longest event of an asynchronous invocation.
 const EVENT_PAYLOAD_LIMIT: usize = 1024 * 1024;
@@ -33,9 +34,9 @@ const EVENT_MAX_AGE: Duration = Duration::from_hours(1);
 const PATIENCE: Duration = Duration::from_mins(15);
 
 /// Answers one call.
-pub(super) async fn answer(functions: Arc<Functions>, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn answer(functions: Arc<Functions>, roles: Roles, request: Request<Incoming>) -> Response<Body> {
     let request_id = RequestId::random();
-    let mut response = match call(&functions, request_id, request).await {
+    let mut response = match call(&functions, &roles, request_id, request).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     };
@@ -54,7 +55,7 @@ enum Operation {
     ResponseStream,
 }
 
-async fn call(functions: &Functions, request_id: RequestId, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
+async fn call(functions: &Functions, roles: &Roles, request_id: RequestId, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
     if !request.headers().contains_key(header::AUTHORIZATION) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "MissingAuthenticationTokenException", "Missing Authentication Token"));
     }
@@ -67,6 +68,10 @@ async fn call(functions: &Functions, request_id: RequestId, request: Request<Inc
         _ => return Err(Refusal::new(StatusCode::NOT_FOUND, "UnknownOperationException", "no such operation")),
     };
     let name = function_name(reference, request.uri().query())?;
+    if let Some(key_id) = roles::signer(request.headers()) {
+        let refused = |refusal: roles::Refusal| Refusal::new(StatusCode::FORBIDDEN, "AccessDeniedException", &refusal.to_string());
+        roles.check_function(key_id, &name).map_err(refused)?;
+    }
     let pool = functions.get(&name)?.clone();
     let tenant_id = request.headers().get("x-amz-tenant-id").cloned();
     let limit = if matches!(operation, Operation::Event) { EVENT_PAYLOAD_LIMIT } else { PAYLOAD_LIMIT };

@@ -74,6 +74,7 @@ use self::{
     pool::{Pool, Shared},
     process::Spawner,
 };
+use crate::roles::Roles;
 
 /// The body of every response the host gives.
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -108,6 +109,8 @@ pub struct HostConfig {
     pub schedules: Vec<Schedule>,
     /// The routes and rules of the gateway.
     pub gateway: GatewayConfig,
+    /// What functions may call.
+    pub roles: Roles,
     /// Functions' output is appended to `<log_dir>/<name>.log`.
     pub log_dir: PathBuf,
     /// How long processes get between SIGTERM and SIGKILL.
@@ -194,7 +197,7 @@ impl BoundHost {
         let invoked = functions.clone();
         let for_functions = Limits { head_timeout: None, drain: DRAIN };
         let invoke_api = net::serve(self.invoke_api, shared.stop.clone(), for_functions, move |request, _peer| {
-            invoke_api::answer(invoked.clone(), request)
+            invoke_api::answer(invoked.clone(), config.roles.clone(), request)
         });
         let mut servers = vec![tokio::spawn(gateway), tokio::spawn(invoke_api)];
         for schedule in config.schedules {

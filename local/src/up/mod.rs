@@ -34,6 +34,7 @@ use crate::embedded::{EmbeddedError, S3Service};
 use crate::host::gateway::routes::{RouteError, RouteTable};
 use crate::host::gateway::{GatewayConfig, Mount};
 use crate::host::{Body, FunctionSpec, Host, HostConfig, HostError, Schedule};
+use crate::roles::{Roles, RolesError};
 
 /// The API's description: routes and operations, the same for API Gateway and for here.
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
@@ -61,6 +62,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Endpoint of DynamoDB and S3 to use instead of the embedded ones.
     pub aws_endpoint_url: Option<Url>,
+    /// File to which is added what functions do with AWS.
+    pub record_uses: Option<PathBuf>,
     /// The caller's environment: its `ADE_*` settings are passed on to functions.
     pub environment: Vec<(String, String)>,
 }
@@ -85,6 +88,9 @@ pub enum UpError {
     /// The embedded services.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
+    /// What functions may do.
+    #[error(transparent)]
+    Roles(#[from] RolesError),
     /// Tables, bucket or first key could not be made.
     #[error("the storage does not work: {0}")]
     Store(#[from] StoreError),
@@ -161,7 +167,8 @@ impl Stack {
         let base = parts::base(set("ADE_BASE_DIR").then_some(settings.base_dir.as_path()), &data_dir)?;
         let uv = parts::uv(settings.uv.as_deref(), &data_dir);
 
-        let storage = Storage::start(&data_dir, options.aws_endpoint_url).await?;
+        let roles = Roles::read(&settings.table_prefix, &format!("{STACK}-"), options.record_uses.as_deref())?;
+        let storage = Storage::start(&data_dir, options.aws_endpoint_url, roles.clone()).await?;
         LocalFile::remove(&data_dir)?;
         let access = storage.access();
         let admin = storage::prepare(&access, &settings, &data_dir).await?;
@@ -180,10 +187,12 @@ impl Stack {
             .chain(WORKERS)
             .chain([CONSOLE, REAPER])
             .map(|operation| {
+                let mut env = environment.clone();
+                env.push(("AWS_ACCESS_KEY_ID".to_owned(), access.key_id_of(operation)));
                 Ok(FunctionSpec {
                     name: format!("{STACK}-{operation}"),
                     binary: parts::binary(&binaries, operation)?,
-                    env: environment.clone(),
+                    env,
                     timeout: TIMEOUT,
                     max_concurrency: if WORKERS.contains(&operation) { executors } else { FUNCTION_CAP },
                     memory_mb: 1024,
@@ -204,6 +213,7 @@ impl Stack {
             functions,
             schedules: vec![reaper],
             gateway,
+            roles,
             log_dir: data_dir.join("logs/functions"),
             stop_grace: STOP_GRACE,
         })?;
@@ -273,7 +283,7 @@ struct OwnSettings<'a> {
 }
 
 impl OwnSettings<'_> {
-    /// The whole environment of a function: the caller's settings, ours, and AWS as the SDK finds it.
+    /// The environment of all functions: the caller's settings, ours, and AWS as the SDK finds it. Each has its own key id besides.
     fn environment(&self, access: &Access, s3_is_ours: bool, callers: &[(String, String)]) -> Vec<(String, String)> {
         let path = |path: &Path| path.display().to_string();
         let mut variables = BTreeMap::new();
@@ -292,7 +302,6 @@ impl OwnSettings<'_> {
             variables.insert("ADE_UV", path(uv));
         }
         variables.insert("AWS_REGION", storage::REGION.to_owned());
-        variables.insert("AWS_ACCESS_KEY_ID", access.key_id.clone());
         variables.insert("AWS_SECRET_ACCESS_KEY", access.secret.clone());
         variables.insert("AWS_EC2_METADATA_DISABLED", "true".to_owned());
         variables.insert("AWS_ENDPOINT_URL_DYNAMODB", access.dynamodb.clone());

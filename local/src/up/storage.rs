@@ -17,6 +17,7 @@ use url::Url;
 use super::UpError;
 use super::local_file::{read_json, write_json};
 use crate::embedded::{DataDir, Embedded, S3Service};
+use crate::roles::{self, Roles};
 
 /// The region that local functions believe to be in.
 pub(super) const REGION: &str = "us-east-1";
@@ -40,6 +41,7 @@ pub(super) struct Access {
     pub(super) s3: String,
     pub(super) key_id: String,
     pub(super) secret: String,
+    embedded: bool,
 }
 
 /// Who administers a local ADE.
@@ -50,9 +52,9 @@ pub(super) struct Admin {
 }
 
 impl Storage {
-    pub(super) async fn start(data_dir: &Path, endpoint: Option<Url>) -> Result<Self, UpError> {
+    pub(super) async fn start(data_dir: &Path, endpoint: Option<Url>, roles: Roles) -> Result<Self, UpError> {
         match endpoint {
-            None => Ok(Self::Embedded(Box::new(Embedded::start(data_dir).await?))),
+            None => Ok(Self::Embedded(Box::new(Embedded::start_with(data_dir, roles).await?))),
             Some(url) => Ok(Self::Endpoint { url, _data_dir: DataDir::open(data_dir)? }),
         }
     }
@@ -64,12 +66,14 @@ impl Storage {
                 s3: embedded.s3_url.clone(),
                 key_id: embedded.credentials.access_key_id.clone(),
                 secret: embedded.credentials.secret_access_key.clone(),
+                embedded: true,
             },
             Self::Endpoint { url, .. } => {
                 let url = url.as_str().trim_end_matches('/').to_owned();
                 // What emulators accept when nothing else is said.
                 let variable = |name| env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| "test".to_owned());
-                Access { dynamodb: url.clone(), s3: url, key_id: variable("AWS_ACCESS_KEY_ID"), secret: variable("AWS_SECRET_ACCESS_KEY") }
+                let (key_id, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
+                Access { dynamodb: url.clone(), s3: url, key_id, secret, embedded: false }
             }
         }
     }
@@ -90,6 +94,11 @@ impl Storage {
 }
 
 impl Access {
+    /// The key id that a function signs with. Other endpoints know nothing of ours.
+    pub(super) fn key_id_of(&self, function: &str) -> String {
+        if self.embedded { roles::key_id(&self.key_id, function) } else { self.key_id.clone() }
+    }
+
     async fn sdk(&self, endpoint: &str) -> SdkConfig {
         let credentials = Credentials::new(&self.key_id, &self.secret, None, None, "ade");
         aws_config::defaults(BehaviorVersion::latest())

@@ -15,6 +15,7 @@ use ade_local::host::{
     Body, BoundHost, FunctionSpec, Host, HostConfig,
     gateway::{GatewayConfig, Mount, routes::RouteTable},
 };
+use ade_local::roles::Roles;
 use http_body_util::BodyExt;
 
 const ROUTES: &str = r#"{
@@ -111,6 +112,7 @@ fn config(bound: &BoundHost, directory: &Path, change: impl Fn(&mut FunctionSpec
             mounts: vec![Mount { segment: "ade-data".to_owned(), service }],
             cors_origins: vec!["https://console.example".to_owned()],
         },
+        roles: Roles::default(),
         log_dir: directory.join("logs"),
         stop_grace: Duration::from_secs(2),
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! request ─▶ service: one way to sign, every x-amz header signed, CORS     (service.rs)
 //!         ─▶ s3s: parses, checks the SigV4 signature, aws-chunked bodies
+//!         ─▶ guard: whether the role of the function that signed allows it  (guard.rs)
 //!         ─▶ operations: S3's inputs and outputs in terms of the store     (operations.rs)
 //!         ─▶ store: what objects are and how they survive                  (store/)
 //! ```
@@ -11,6 +12,7 @@
 
 mod checksum;
 mod condition;
+mod guard;
 mod listener;
 mod operations;
 mod service;

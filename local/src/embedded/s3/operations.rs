@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::ETAG;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use s3s::auth::Credentials;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, Bucket, BucketLocationConstraint, ChecksumAlgorithm, ChecksumMode, CommonPrefix,
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart, CopyObjectInput, CopyObjectOutput, CopyObjectResult,
@@ -20,13 +21,15 @@ use s3s::dto::{
     ListPartsOutput, Metadata, MetadataDirective, Object, ObjectStorageClass, Part, PutBucketCorsInput, PutBucketCorsOutput,
     PutObjectInput, PutObjectOutput, UploadPartInput, UploadPartOutput,
 };
-use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::checksum::{self, Algorithm, Declared, Kind, show_checksum};
 use super::condition::{self, ReadConditions, Unmet, WriteConditions};
+use super::guard::denied;
 use super::store::{
-    Attributes, Completion, Copy, Incoming, ListRequest, Listing, NamedPart, NewUpload, ObjectInfo, ObjectName, Store, Upload,
+    Attributes, Completion, Copy, Incoming, ListRequest, Listing, NamedPart, NewUpload, ObjectInfo, ObjectName, Store, StoreError, Upload,
 };
+use crate::roles::Roles;
 
 /// What S3 computes when a client sends no checksum.
 const DEFAULT_CHECKSUM: Algorithm = Algorithm::Crc64nvme;
@@ -92,11 +95,22 @@ macro_rules! show_object {
 #[derive(Debug)]
 pub(super) struct Operations {
     store: Store,
+    roles: Roles,
 }
 
 impl Operations {
-    pub(super) fn new(store: Store) -> Self {
-        Self { store }
+    pub(super) fn new(store: Store, roles: Roles) -> Self {
+        Self { store, roles }
+    }
+
+    /// Whoever may not list a bucket is not told either that an object is missing.
+    fn found<T>(&self, signer: Option<&Credentials>, found: Result<T, StoreError>) -> S3Result<T> {
+        found.map_err(S3Error::from).map_err(|error| match signer {
+            Some(signer) if *error.code() == S3ErrorCode::NoSuchKey => {
+                self.roles.check_bucket(&signer.access_key, "ListBucket").map_err(|refusal| denied(&refusal)).err().unwrap_or(error)
+            }
+            _ => error,
+        })
     }
 }
 
@@ -179,7 +193,8 @@ impl S3 for Operations {
                 Some(range) => Ok(range.check(object.size)?),
             }
         };
-        let (object, range, body) = self.store.get(name(input.bucket, input.key)?, select).await?;
+        let found = self.store.get(name(input.bucket, input.key)?, select).await;
+        let (object, range, body) = self.found(request.credentials.as_ref(), found)?;
         let mut answer = GetObjectOutput {
             body: Some(body.into()),
             content_length: Some((range.end - range.start) as i64),
@@ -201,7 +216,7 @@ impl S3 for Operations {
         let input = request.input;
         no_part_number(input.part_number)?;
         let conditions = read_conditions!(input);
-        let object = self.store.head(name(input.bucket, input.key)?).await?;
+        let object = self.found(request.credentials.as_ref(), self.store.head(name(input.bucket, input.key)?).await)?;
         object.check(&conditions).map_err(|unmet| refuse(unmet, &object))?;
         let mut answer = HeadObjectOutput { content_length: Some(object.size as i64), ..HeadObjectOutput::default() };
         if checksum_wanted(input.checksum_mode) {
@@ -231,7 +246,7 @@ impl S3 for Operations {
             },
             attributes: replace.then_some(attributes),
         };
-        let object = self.store.copy(copy, conditions).await?;
+        let object = self.found(request.credentials.as_ref(), self.store.copy(copy, conditions).await)?;
         let mut result = CopyObjectResult {
             e_tag: Some(ETag::Strong(object.etag.clone())),
             last_modified: Some(object.modified()),

@@ -14,16 +14,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 use s3s::{Body, HttpError, S3Error, S3Result, s3_error};
 use tower::{Layer, Service};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, Cors, CorsLayer, ExposeHeaders};
 
+use super::guard::{Guard, Keys};
 use super::operations::Operations;
 use super::store::Store;
 use crate::embedded::credentials::Credentials;
+use crate::roles::Roles;
 
 /// Enough for DeleteObjects with 1,000 keys and CompleteMultipartUpload with 10,000 parts.
 const MAX_XML_BYTES: usize = 4 * 1024 * 1024;
@@ -47,12 +48,13 @@ impl std::fmt::Debug for S3Service {
 }
 
 impl S3Service {
-    pub(crate) fn new(store: Store, credentials: &Credentials) -> Self {
+    pub(crate) fn new(store: Store, credentials: &Credentials, roles: Roles) -> Self {
         let mut config = S3Config::default();
         config.xml_max_body_size = MAX_XML_BYTES;
-        let mut builder = S3ServiceBuilder::new(Operations::new(store));
+        let mut builder = S3ServiceBuilder::new(Operations::new(store, roles.clone()));
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-        builder.set_auth(SimpleAuth::from_single(credentials.access_key_id.clone(), credentials.secret_access_key.clone()));
+        builder.set_auth(Keys::new(credentials));
+        builder.set_access(Guard::new(roles));
         let door = Door { s3: builder.build() };
         Self { inner: cors(Vec::new()).layer(door.clone()), door }
     }

@@ -19,7 +19,7 @@ fn key(name: &str, kind: KeyType) -> KeySchemaElement {
     KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
 }
 
-async fn create_table(client: &Client) {
+pub(super) async fn create_table(client: &Client) {
     let attribute =
         |name: &str| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().unwrap();
     let by_workspace = GlobalSecondaryIndex::builder()
@@ -48,7 +48,7 @@ async fn create_table(client: &Client) {
     }
 }
 
-async fn put(client: &Client, run: &str, workspace: &str) {
+pub(super) async fn put(client: &Client, run: &str, workspace: &str) {
     let put = client.put_item().table_name(TABLE).item("run_id", text(run));
     let put = put.item("workspace_id", text(workspace)).item("status", text("queued"));
     put.condition_expression("attribute_not_exists(run_id)").send().await.unwrap();

@@ -4,6 +4,7 @@ mod crash;
 mod data_dir;
 mod dynamo;
 mod presigned;
+mod roles;
 mod s3;
 
 use std::path::Path;
@@ -45,8 +46,11 @@ impl TestAws {
     }
 
     fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.dynamodb_as(&self.embedded.credentials)
+    }
+
+    fn dynamodb_as(&self, pair: &Credentials) -> aws_sdk_dynamodb::Client {
         use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
-        let pair = &self.embedded.credentials;
         let credentials = Credentials::new(&pair.access_key_id, &pair.secret_access_key, None, None, "test");
         let config = Builder::new()
             .behavior_version(BehaviorVersion::latest())

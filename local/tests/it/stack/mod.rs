@@ -28,6 +28,7 @@ mod main_path;
 mod noise;
 mod oidc;
 mod pages;
+mod permissions;
 mod previews;
 mod recovery;
 mod refusals;

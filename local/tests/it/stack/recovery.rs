@@ -166,6 +166,23 @@ async fn a_killed_builder_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_is_not_tried_again_frees_its_config() {
+    let stack = Stack::start_with(&[("ADE_LOCAL_REAPER_SECONDS", "2"), ("ADE_MAX_ATTEMPTS", "1")]).await;
+    let config = stack.config().await;
+    let endless = b"import time\nwhile True:\n    time.sleep(1)\n";
+    stack.bucket().put(&format!("configs/{config}/draft/src/ade_config/__init__.py"), endless).await;
+    let path = stack.in_workspace(&format!("configs/{config}/builds"));
+    let build = id(&stack.api.post(&path, &json!({})).await.expect(201));
+    let mut stream = stack.api.stream(stack.api.request(http::Method::GET, &format!("/builds/{build}/events"))).await;
+    stream.until(|event| event["step"] == "verify_imports").await;
+    assert!(kill_one(&stack, "builder"));
+    let last = stream.rest().await.pop().unwrap();
+    assert_eq!(last["status"], "failed", "{last:#}");
+    let next = id(&stack.api.post(&path, &json!({})).await.expect(201));
+    stack.api.send(stack.api.request(http::Method::POST, &format!("/builds/{next}/cancel"))).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_builders_lose_no_build() {
     let settings = [("ADE_LOCAL_REAPER_SECONDS", "2"), ("ADE_MAX_ATTEMPTS", "50")];
     let mut stack = Stack::start_with(&settings).await;

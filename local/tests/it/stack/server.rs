@@ -222,7 +222,7 @@ impl Stack {
         .collect()
     }
 
-    /// What functions reach AWS with: the `AWS_…` of their environment.
+    /// What functions reach AWS with: the `AWS_…` of their environment, without the role of the function.
     pub(super) async fn aws_environment(&self) -> Vec<(String, String)> {
         self.api.get("/meta").await.expect(200);
         // The database's address is known to the functions only.
@@ -230,7 +230,12 @@ impl Stack {
         let environment = std::fs::read(Path::new("/proc").join(function.to_string()).join("environ")).unwrap();
         let variables = environment.split(|byte| *byte == 0).map(|variable| String::from_utf8_lossy(variable).into_owned());
         let aws = variables.filter(|variable| variable.starts_with("AWS_") && !variable.starts_with("AWS_LAMBDA"));
-        aws.filter_map(|variable| variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+        let mut aws: Vec<_> =
+            aws.filter_map(|variable| variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect();
+        for (_, value) in aws.iter_mut().filter(|(name, _)| name == "AWS_ACCESS_KEY_ID") {
+            *value = value.trim_end_matches(".get-meta").to_owned();
+        }
+        aws
     }
 
     /// What the functions have written to their logs.
@@ -308,6 +313,10 @@ async fn spawn(data_dir: &Path, arguments: &[String], environment: &[(String, St
     let mut command = ade(&["up", "--port", "0", "--data-dir"]);
     command.arg(data_dir).args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
     std::fs::create_dir_all(data_dir).unwrap();
+    // `make test` compares what functions do in all tests with what they may.
+    if let Some(uses) = std::env::var_os("TEST_RECORD_USES") {
+        command.arg("--record-uses").arg(uses);
+    }
     if let Some(endpoint) = emulator().filter(|_| arguments.is_empty()) {
         // Stacks share the emulator, so each has tables of its own.
         let own: String = data_dir.display().to_string().chars().filter(char::is_ascii_alphanumeric).collect();
