@@ -341,6 +341,11 @@ pub(super) fn emulator() -> Option<String> {
     std::env::var("TEST_AWS_ENDPOINT_URL").ok()
 }
 
+/// Whether the emulator is known not to have something; `make localstack-test` knows.
+pub(super) fn lacks(what: &str) -> bool {
+    std::env::var("TEST_AWS_LACKS").is_ok_and(|lacking| lacking.split_whitespace().any(|lacks| lacks == what))
+}
+
 /// The bucket of a stack.
 pub(super) struct Bucket {
     s3: aws_sdk_s3::Client,
