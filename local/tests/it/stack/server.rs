@@ -401,7 +401,9 @@ impl Bucket {
             || object.checksum_crc32.is_some()
             || object.checksum_crc64_nvme.is_some()
             || object.checksum_crc32_c.is_some();
-        assert!(has_checksum, "{key} has no checksum");
+        // A run's input is a copy.
+        let excused = lacks("copied-checksums") && key.contains("/input/");
+        assert!(has_checksum || excused, "{key} has no checksum");
         object.body.collect().await.unwrap_or_else(|error| panic!("{key}: {error}")).to_vec()
     }
 }
