@@ -9,7 +9,7 @@ use super::archives::archive;
 use super::client::Answer;
 use super::contract::Operation;
 use super::fixtures::PEOPLE;
-use super::server::{Stack, id, run_of};
+use super::server::{Stack, id, lacks, run_of};
 
 const ROLES: [&str; 4] = ["viewer", "operator", "editor", "admin"];
 
@@ -223,12 +223,15 @@ async fn every_role_on_every_operation() {
                 let problem = answer.refused(403, "permission_denied");
                 assert!(problem["detail"].as_str().unwrap().contains('`'), "it names the permission: {problem:#}");
             } else {
-                assert!(is_allowed(&operation, &answer), "{role} may use {}, but: {answer:?}", operation.id);
+                // It deletes the file that it has moved only as it was.
+                let excused = operation.id == "move-config-file" && lacks("conditional-deletes") && answer.status == 503;
+                assert!(is_allowed(&operation, &answer) || excused, "{role} may use {}, but: {answer:?}", operation.id);
                 answered.insert(operation.id.clone());
             }
         }
         let system = things.ask(&stack, &operation, Some(stack.key())).await;
-        assert!(is_allowed(&operation, &system), "{}: {system:?}", operation.id);
+        let excused = operation.id == "move-config-file" && lacks("conditional-deletes") && system.status == 503;
+        assert!(is_allowed(&operation, &system) || excused, "{}: {system:?}", operation.id);
     }
     assert!(answered.len() > 20, "{answered:?}");
 }
