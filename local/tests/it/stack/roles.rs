@@ -9,7 +9,7 @@ use super::archives::archive;
 use super::client::Answer;
 use super::contract::Operation;
 use super::fixtures::PEOPLE;
-use super::server::{Stack, id, run_of};
+use super::server::{Stack, id, lacks, run_of};
 
 const ROLES: [&str; 4] = ["viewer", "operator", "editor", "admin"];
 
@@ -203,6 +203,9 @@ fn is_allowed(operation: &Operation, answer: &Answer) -> bool {
     }
 }
 
+/// Operations that delete a file only as it was read.
+const CONDITIONAL_DELETES: [&str; 3] = ["delete-config-file", "import-config", "move-config-file"];
+
 #[tokio::test]
 async fn every_role_on_every_operation() {
     let stack = Stack::start().await;
@@ -223,12 +226,14 @@ async fn every_role_on_every_operation() {
                 let problem = answer.refused(403, "permission_denied");
                 assert!(problem["detail"].as_str().unwrap().contains('`'), "it names the permission: {problem:#}");
             } else {
-                assert!(is_allowed(&operation, &answer), "{role} may use {}, but: {answer:?}", operation.id);
+                let excused = CONDITIONAL_DELETES.contains(&operation.id.as_str()) && lacks("conditional-deletes") && answer.status == 503;
+                assert!(is_allowed(&operation, &answer) || excused, "{role} may use {}, but: {answer:?}", operation.id);
                 answered.insert(operation.id.clone());
             }
         }
         let system = things.ask(&stack, &operation, Some(stack.key())).await;
-        assert!(is_allowed(&operation, &system), "{}: {system:?}", operation.id);
+        let excused = CONDITIONAL_DELETES.contains(&operation.id.as_str()) && lacks("conditional-deletes") && system.status == 503;
+        assert!(is_allowed(&operation, &system) || excused, "{}: {system:?}", operation.id);
     }
     assert!(answered.len() > 20, "{answered:?}");
 }
