@@ -189,10 +189,8 @@ mod tests {
 
     #[test]
     fn a_request_is_read_from_the_gateways_event() {
-        let request = request(
-            "/prod/api/v1/runs/run_01JZX3Q4T5V6W7X8Y9ZABCDEFG",
-            &json!({ "Accept": "text/html, application/json;q=0.9" }),
-        );
+        let request =
+            request("/prod/api/v1/runs/run_01JZX3Q4T5V6W7X8Y9ZABCDEFG", &json!({ "Accept": "text/html, application/json;q=0.9" }));
         assert_eq!(request.id, "gateway-1");
         assert!(request.id_in_path::<RunId>("run_id").is_ok());
         assert_eq!(request.id_in_path::<RunId>("other").unwrap_err().code(), "run_not_found");
