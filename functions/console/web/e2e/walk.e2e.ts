@@ -91,6 +91,8 @@ test("an issue leads to the cell it is about, in the source and in the output", 
   const { page } = window;
   await page.getByRole("tab", { name: "Issues" }).click();
   const cell = page.getByRole("button", { name: /^Show cell/ }).first();
+  // Until then the rows are those of the tab before.
+  await cell.waitFor();
   const value = (await page.getByRole("row").nth(1).getByRole("cell").nth(3).textContent())!;
   await cell.click();
   const marked = page.getByRole("dialog").locator("td[aria-current=true]");
