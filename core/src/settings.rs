@@ -242,6 +242,9 @@ settings! {
     "ADE_BUILDER_FUNCTION" builder_function: String = "ade-builder";
     /// Sends the workspace as the tenant id when the executor or builder is invoked, for functions with tenant isolation.
     "ADE_TENANT_ISOLATION" tenant_isolation: bool = "false";
+    /// Streams answers that take long. Off for gateways that only pass on whole ones: answers of events are what there is by now, then, and
+    /// whoever reads them asks for the rest.
+    "ADE_RESPONSE_STREAMING" response_streaming: bool = "true";
     /// Web origins that may call the API from a browser; `*` allows any.
     "ADE_CORS_ORIGINS" cors_origins: Vec<String> = "";
     /// Endpoint that presigned upload and download URLs name, when it is not S3's own.

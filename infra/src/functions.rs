@@ -48,7 +48,7 @@ fn function(id: &str, streaming: bool) -> Value {
         "FunctionName": { "Fn::Sub": format!("${{AWS::StackName}}-{id}") },
         "CodeUri": format!("../target/lambda/{id}"),
         "Role": { "Fn::GetAtt": [role_name(id), "Arn"] },
-        "Timeout": if streaming { STREAM_SECONDS } else { BUFFERED_SECONDS },
+        "Timeout": if streaming { json!({ "Fn::If": ["StreamResponses", STREAM_SECONDS, BUFFERED_SECONDS] }) } else { BUFFERED_SECONDS.into() },
     });
     if READS_MUCH.iter().any(|part| id.contains(part)) {
         properties["MemorySize"] = 1769.into();

@@ -76,8 +76,6 @@ impl LambdaDispatcher {
         if let Some(error) = answer.function_error {
             return Err(DispatchError(format!("{error}: {}", String::from_utf8_lossy(&body))));
         }
-        // A streamed answer that is waited for comes whole, with its head.
-        let body = Prelude::default().skip(body.into()).map_err(|error| DispatchError(error.to_owned()))?;
         let answer: ValidateAnswer = serde_json::from_slice(&body).map_err(|error| DispatchError(error.to_string()))?;
         answer.map_err(DispatchError)
     }

@@ -224,8 +224,7 @@ impl Sweep<'_> {
         if of.kind == Kind::Deleted {
             return Ok(installation);
         }
-        let key = string_key([("workspace_id", &of.workspace.to_string()), ("item", Workspace::ITEM)]);
-        let workspace: Option<Workspace> = self.sweeper.tables.get(&WORKSPACES, key).await?;
+        let workspace: Option<Workspace> = self.sweeper.tables.get(&WORKSPACES, Workspace::key(of.workspace)).await?;
         let own = workspace.and_then(|workspace| own(&workspace.settings));
         Ok(installation.into_iter().chain(own).min())
     }

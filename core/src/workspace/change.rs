@@ -5,10 +5,9 @@ use ulid::Ulid;
 
 use super::model::{DeletedWorkspace, Workspace, WorkspaceSettings, WorkspaceSlug};
 use super::{CreateWorkspaceError, Workspaces};
-use crate::id::WorkspaceId;
 use crate::run::allow_slots;
-use crate::store::table::{CONFIGS, RUNS, WORKSPACES, string_key};
-use crate::store::{Item, PageRequest, StoreError};
+use crate::store::table::{CONFIGS, RUNS, WORKSPACES};
+use crate::store::{PageRequest, StoreError};
 
 /// What changes in a workspace; what is missing stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +43,7 @@ impl Workspaces {
         changed.slug = slug.unwrap_or(changed.slug);
         changed.settings = settings.unwrap_or(changed.settings);
         let id = workspace.workspace_id;
-        let update = self.tables.update(&WORKSPACES, key(id)).set("name", &changed.name)?.set("slug", &changed.slug)?;
+        let update = self.tables.update(&WORKSPACES, Workspace::key(id)).set("name", &changed.name)?.set("slug", &changed.slug)?;
         let update = if settings.is_some() { update.set("settings", changed.settings)? } else { update };
         let update = update.when_equals("slug", &workspace.slug)?;
         let mut items = vec![TransactWriteItem::builder().update(update.into_transaction()?).build()];
@@ -53,7 +52,7 @@ impl Workspaces {
         }
         if changed.slug != workspace.slug {
             items.push(self.tables.create_in_transaction(&WORKSPACES, &WorkspaceSlug::new(&changed))?);
-            items.push(self.tables.delete_in_transaction(&WORKSPACES, slug_key(&workspace.slug))?);
+            items.push(self.tables.delete_in_transaction(&WORKSPACES, WorkspaceSlug::key(&workspace.slug))?);
         }
         match self.tables.transact(&Ulid::generate().to_string(), items).await {
             Ok(()) => Ok(changed),
@@ -75,8 +74,8 @@ impl Workspaces {
             return Err(DeleteWorkspaceError::NotEmpty);
         }
         let items = vec![
-            self.tables.delete_in_transaction(&WORKSPACES, key(id))?,
-            self.tables.delete_in_transaction(&WORKSPACES, slug_key(&workspace.slug))?,
+            self.tables.delete_in_transaction(&WORKSPACES, Workspace::key(id))?,
+            self.tables.delete_in_transaction(&WORKSPACES, WorkspaceSlug::key(&workspace.slug))?,
             self.tables.create_in_transaction(&WORKSPACES, &DeletedWorkspace::new(id, purge))?,
         ];
         self.tables.transact(&Ulid::generate().to_string(), items).await?;
@@ -97,12 +96,4 @@ impl Workspaces {
         let whole = ("a".to_owned(), "~".to_owned());
         Ok(!self.tables.newest_between(table, index, partition, whole, 1).await?.is_empty())
     }
-}
-
-fn key(id: WorkspaceId) -> Item {
-    string_key([("workspace_id", &id.to_string()), ("item", Workspace::ITEM)])
-}
-
-fn slug_key(slug: &str) -> Item {
-    string_key([("workspace_id", &WorkspaceSlug::key(slug)), ("item", WorkspaceSlug::ITEM)])
 }

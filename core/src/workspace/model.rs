@@ -63,6 +63,10 @@ fn days(days: u32) -> Duration {
 impl Workspace {
     pub(crate) const ITEM: &'static str = "workspace";
 
+    pub(crate) fn key(id: WorkspaceId) -> Item {
+        string_key([("workspace_id", &id.to_string()), ("item", Self::ITEM)])
+    }
+
     /// A new workspace.
     pub fn new(name: String, slug: String) -> Self {
         Self {
@@ -113,13 +117,17 @@ pub struct WorkspaceSlug {
 }
 
 impl WorkspaceSlug {
-    pub(super) const ITEM: &'static str = "slug";
+    const ITEM: &'static str = "slug";
 
-    pub(super) fn key(slug: &str) -> String {
+    fn partition(slug: &str) -> String {
         format!("slug#{slug}")
     }
 
+    pub(super) fn key(slug: &str) -> Item {
+        string_key([("workspace_id", &Self::partition(slug)), ("item", Self::ITEM)])
+    }
+
     pub(super) fn new(workspace: &Workspace) -> Self {
-        Self { key: Self::key(&workspace.slug), item: Self::ITEM.to_owned(), schema: SCHEMA, owner: workspace.workspace_id }
+        Self { key: Self::partition(&workspace.slug), item: Self::ITEM.to_owned(), schema: SCHEMA, owner: workspace.workspace_id }
     }
 }

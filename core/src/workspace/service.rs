@@ -2,7 +2,7 @@ use ulid::Ulid;
 
 use super::model::{Workspace, WorkspaceSlug};
 use crate::id::WorkspaceId;
-use crate::store::table::{ListError, WORKSPACES, string_key};
+use crate::store::table::{ListError, WORKSPACES};
 use crate::store::{Page, PageRequest, StoreError, Tables};
 
 /// Creating and reading workspaces.
@@ -53,7 +53,7 @@ impl Workspaces {
 
     /// Reads a workspace.
     pub async fn get(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
-        self.tables.get(&WORKSPACES, string_key([("workspace_id", &id.to_string()), ("item", Workspace::ITEM)])).await
+        self.tables.get(&WORKSPACES, Workspace::key(id)).await
     }
 
     /// All workspaces, newest first.
@@ -63,8 +63,7 @@ impl Workspaces {
 
     /// Finds a workspace by its slug.
     pub async fn by_slug(&self, slug: &str) -> Result<Option<Workspace>, StoreError> {
-        let key = string_key([("workspace_id", &WorkspaceSlug::key(slug)), ("item", WorkspaceSlug::ITEM)]);
-        match self.tables.get::<WorkspaceSlug>(&WORKSPACES, key).await? {
+        match self.tables.get::<WorkspaceSlug>(&WORKSPACES, WorkspaceSlug::key(slug)).await? {
             Some(slug) => self.get(slug.owner).await,
             None => Ok(None),
         }

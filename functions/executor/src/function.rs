@@ -3,12 +3,13 @@
 //! Both are invoked with the id of what to work on and answer with a stream of its committed events. The work does not depend on
 //! that stream: it goes on when the reader goes away, and a reader that is too slow for the relay gets the rest from the log. The
 //! stream ends when the work has ended, because Lambda freezes the process then. The builder also checks configs, and answers with what
-//! it found.
+//! it found, at once.
 
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -27,7 +28,7 @@ use async_stream::stream;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
-use lambda_runtime::{LambdaEvent, StreamResponse, service_fn};
+use lambda_runtime::{FunctionResponse, LambdaEvent, StreamResponse, service_fn};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{LocalSet, spawn_local};
@@ -48,7 +49,7 @@ const RELAY_DEPTH: usize = 16;
 
 /// One piece of work at a time, also when the answer to the one before could not be sent to its end.
 type Turn = Arc<Mutex<()>>;
-type Answer = StreamResponse<BoxStream<'static, Result<Bytes, Infallible>>>;
+type Answer = FunctionResponse<serde_json::Value, BoxStream<'static, Result<Bytes, Infallible>>>;
 
 /// Serves the executor.
 pub async fn executor() -> anyhow::Result<()> {
@@ -63,7 +64,7 @@ pub async fn executor() -> anyhow::Result<()> {
     tokio::spawn(tell(ade.objects.clone(), sandbox.layers()));
     let dispatcher = Arc::new(LambdaDispatcher::connect(&ade.settings).await);
     let (turn, executor) = (Turn::default(), Arc::new(Executor { ade: ade.clone(), base, sandbox, dispatcher }));
-    serve(move |event: LambdaEvent<ExecuteRun>| {
+    serve(async move |event: LambdaEvent<ExecuteRun>| {
         let (id, until, executor) = (event.payload.run_id, deadline(event.context.deadline), Arc::clone(&executor));
         let span = tracing::info_span!("run", request_id = %event.context.request_id, run_id = %id, workspace_id = Empty, trace_id = Empty);
         answer::<Run, _>(&ade, id, &turn, span, |relay| async move { executor.execute(id, until, relay).await })
@@ -75,7 +76,7 @@ pub async fn executor() -> anyhow::Result<()> {
 pub async fn builder() -> anyhow::Result<()> {
     let (ade, base, sandbox) = start().await?;
     let (turn, builder) = (Turn::default(), Arc::new(Builder { ade: ade.clone(), base, sandbox }));
-    serve(move |event: LambdaEvent<BuilderWork>| {
+    serve(async move |event: LambdaEvent<BuilderWork>| {
         let (until, builder, request_id) = (deadline(event.context.deadline), Arc::clone(&builder), event.context.request_id);
         match event.payload {
             BuilderWork::Build(ExecuteBuild { build_id: id }) => {
@@ -84,7 +85,7 @@ pub async fn builder() -> anyhow::Result<()> {
             }
             BuilderWork::Validate(ValidateConfig { validate_config_id: id }) => {
                 let span = tracing::info_span!("validate", %request_id, config_id = %id);
-                whole(&turn, span, async move { builder.validate(id, until).await })
+                whole(&turn, span, async move { builder.validate(id, until).await }).await
             }
         }
     })
@@ -92,8 +93,13 @@ pub async fn builder() -> anyhow::Result<()> {
 }
 
 /// Serves a function whose work stays on this thread: what it starts lives as long as the thread that started it.
-async fn serve<P: for<'de> Deserialize<'de>>(handle: impl Fn(LambdaEvent<P>) -> Answer) -> anyhow::Result<()> {
-    let function = service_fn(|event| std::future::ready(Ok::<_, lambda_runtime::Error>(handle(event))));
+async fn serve<P: for<'de> Deserialize<'de>>(handle: impl AsyncFn(LambdaEvent<P>) -> Answer) -> anyhow::Result<()> {
+    let handle = Rc::new(handle);
+    let function = service_fn(move |event| {
+        let handle = Rc::clone(&handle);
+        // Without its type, which names all that happens in it, the compiler copes.
+        async move { Ok::<_, lambda_runtime::Error>(handle(event).await) }.boxed_local()
+    });
     let served = LocalSet::new().run_until(lambda_runtime::run(function)).await;
     served.map_err(|error| anyhow::anyhow!("the Lambda runtime failed: {error}"))
 }
@@ -153,13 +159,14 @@ where
     };
     let work = spawn_local(work.instrument(span)).map(|worked| worked.inspect_err(|error| tracing::error!(%error, "the work broke off")));
     let work = work.map(|worked| worked.ok().flatten()).boxed().shared();
-    StreamResponse::from(lines(LogSource::<R>::new(ade.tables.clone(), id), ade.objects.clone(), work, relay).map(Ok).boxed())
+    let lines = lines(LogSource::<R>::new(ade.tables.clone(), id), ade.objects.clone(), work, relay);
+    FunctionResponse::StreamingResponse(StreamResponse::from(lines.map(Ok).boxed()))
 }
 
 /// Does a piece of work and answers with what came of it, as JSON.
-fn whole<T, E>(turn: &Turn, span: Span, work: impl Future<Output = Result<T, E>> + 'static) -> Answer
+async fn whole<T, E>(turn: &Turn, span: Span, work: impl Future<Output = Result<T, E>> + 'static) -> Answer
 where
-    T: Serialize + Send + 'static,
+    T: Serialize + 'static,
     E: Display + 'static,
 {
     let turn = Arc::clone(turn);
@@ -167,12 +174,12 @@ where
         let _turn = turn.lock().await;
         work.await.map_err(|error| error.to_string()).inspect_err(|error| tracing::error!(error, "failed"))
     };
-    let work = spawn_local(work.instrument(span)).map(|worked| {
-        let worked: Result<T, String> = worked.unwrap_or_else(|error| Err(error.to_string()));
-        // An answer that can't be written is not one, and its reader says so.
-        Ok(serde_json::to_vec(&worked).inspect_err(|error| tracing::error!(%error, "no answer")).unwrap_or_default().into())
-    });
-    StreamResponse::from(work.into_stream().boxed())
+    // A task of its own, so that a panic is an answer too.
+    let worked: Result<T, String> = spawn_local(work.instrument(span)).await.unwrap_or_else(|error| Err(error.to_string()));
+    // An answer that can't be written is not one, and its reader says so.
+    FunctionResponse::BufferedResponse(
+        serde_json::to_value(&worked).inspect_err(|error| tracing::error!(%error, "no answer")).unwrap_or_default(),
+    )
 }
 
 /// The committed lines of a log while work on it goes on; ends with the work, which leads to the id of the completed event.

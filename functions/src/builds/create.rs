@@ -88,7 +88,12 @@ pub async fn create_build(call: Call) -> StreamAnswer {
     if stream {
         let (tables, objects) = (call.ade().tables.clone(), call.ade().objects.clone());
         let about = ("x-build-id", id.to_string());
-        let mut answer = if must_start {
+        // A relay would be cut with the answer, and the call with it.
+        let relayed = must_start && call.ade().settings.response_streaming;
+        if must_start && !relayed {
+            live::hand_over(call.dispatcher().await.as_ref(), build.workspace_id, work).await;
+        }
+        let mut answer = if relayed {
             let lines = live::start(call.dispatcher().await, tables, objects, build.workspace_id, work, &build);
             events(lines, Framing::Ndjson, call.request.deadline, about)?
         } else {

@@ -110,7 +110,7 @@ fn stored(answer: &Response<StreamBody>) -> Option<Vec<u8>> {
     let kept = match (answer.extensions().get::<Kept>(), answer.body()) {
         (Some(kept), _) => kept.clone(),
         (None, StreamBody::Whole(body)) => Kept::Body(std::str::from_utf8(body.as_deref().unwrap_or_default()).ok()?.to_owned()),
-        (None, StreamBody::Pieces(_)) => return None,
+        (None, StreamBody::Events(_) | StreamBody::File(_)) => return None,
     };
     let text = |name: &HeaderName| Some((name.to_string(), answer.headers().get(name)?.to_str().ok()?.to_owned()));
     let stored = Stored { status: answer.status().as_u16(), headers: HEADERS.iter().filter_map(text).collect(), kept };

@@ -244,6 +244,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "builder_unavailable", detail).because(cause).retry_after(5)
     }
 
+    /// 503: the answer is too long for a gateway that passes on whole ones only.
+    pub fn needs_streaming(limit: usize) -> Self {
+        let detail = format!("The answer has more than {limit} bytes, and this installation does not stream. Read it in pages.");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "needs_streaming", detail)
+    }
+
     /// 503: storage broke off while it was read. `cause` goes to the log.
     pub fn interrupted(cause: impl Display) -> Self {
         Self::unavailable("storage_unavailable", cause)

@@ -33,7 +33,7 @@ where
     F: Fn(Call) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Answer> + Send + 'static,
 {
-    run(signed_in(move |call| handler(call).map_ok(whole)), lambda_http::run)
+    run(signed_in(move |call| handler(call).map_ok(whole)))
 }
 
 /// Runs the handler of an operation that anybody may call.
@@ -42,7 +42,7 @@ where
     F: Fn(Arc<App>, Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Answer> + Send + 'static,
 {
-    run(Arc::new(move |app, request| handler(app, request).map_ok(whole).boxed()), lambda_http::run)
+    run(Arc::new(move |app, request| handler(app, request).map_ok(whole).boxed()))
 }
 
 /// Runs the handler of an operation whose answers may be streams. Its callers have signed in.
@@ -51,7 +51,20 @@ where
     F: Fn(Call) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = StreamAnswer> + Send + 'static,
 {
-    run(signed_in(handler), lambda_http::run_with_streaming_response)
+    let handler = signed_in(handler);
+    start(async move |app| {
+        if app.ade.settings.response_streaming {
+            return lambda_http::run_with_streaming_response(service(app, handler)).await;
+        }
+        let at_once: Handler = Arc::new(move |app, request| handler(app, request).and_then(buffered).boxed());
+        lambda_http::run(service(app, at_once)).await
+    })
+}
+
+/// An answer as gateways that stream nothing pass it on.
+async fn buffered(response: Response<StreamBody>) -> StreamAnswer {
+    let (head, body) = response.into_parts();
+    Ok(Response::from_parts(head, body.whole().await?))
 }
 
 fn whole(response: Response<Bytes>) -> Response<StreamBody> {
@@ -75,19 +88,16 @@ where
     })
 }
 
-/// Starts the function and answers its requests one after the other, through whichever of Lambda's protocols `lambda` speaks.
-fn run<L, Fut>(handler: Handler, lambda: L) -> ExitCode
-where
-    L: FnOnce(Service) -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
-{
-    start(async move |app| {
-        lambda(service_fn(Box::new(move |event| {
-            let (app, handler) = (Arc::clone(&app), Arc::clone(&handler));
-            async move { Ok(answer(app, event, handler).await) }.boxed()
-        })))
-        .await
-    })
+/// Starts the function and answers its requests one after the other.
+fn run(handler: Handler) -> ExitCode {
+    start(async move |app| lambda_http::run(service(app, handler)).await)
+}
+
+fn service(app: Arc<App>, handler: Handler) -> Service {
+    service_fn(Box::new(move |event| {
+        let (app, handler) = (Arc::clone(&app), Arc::clone(&handler));
+        async move { Ok(answer(app, event, handler).await) }.boxed()
+    }))
 }
 
 /// Reads the settings, makes the clients, and runs until Lambda ends the process.

@@ -3,6 +3,9 @@
 //! A body can't take back what it has sent, so it never fails: a Lambda runtime would write the error's text into the body
 //! and end the answer as if all were well. A fault is logged and the stream just ends, without a `*.completed` line, which
 //! tells the client to resume after the last line that it has read. The same happens shortly before the function's deadline.
+//!
+//! Where nothing is streamed (`ADE_RESPONSE_STREAMING`), an answer of events is what there is by now or comes next, and its reader resumes
+//! in the same way: it polls.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -16,6 +19,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, pin_mut};
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
+use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::Span;
@@ -31,12 +35,46 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long before the function's deadline a stream ends itself.
 const FAREWELL: Duration = Duration::from_secs(20);
 
+/// How long nothing may come before an answer of events that is not streamed ends.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest body that is not streamed. Lambda takes answers of 6 MB, and bodies travel in base64.
+const WHOLE_LIMIT: usize = 4 << 20;
+
+/// After so much no more events are taken: none of their pieces is longer than the rest.
+const EVENTS_LIMIT: usize = WHOLE_LIMIT / 2;
+
 /// A body that is there at once or comes in pieces.
 pub enum StreamBody {
     /// There at once; `None` when it has been read.
     Whole(Option<Bytes>),
-    /// Comes in pieces.
-    Pieces(BoxStream<'static, Bytes>),
+    /// Lines of events. Whoever reads them asks for the rest, wherever they end.
+    Events(BoxStream<'static, Bytes>),
+    /// Pieces that are worth nothing without each other.
+    File(BoxStream<'static, Bytes>),
+}
+
+impl StreamBody {
+    /// The body for a gateway that passes on whole answers only.
+    pub(super) async fn whole(self) -> Result<Self, Problem> {
+        let bytes = match self {
+            Self::Whole(_) => return Ok(self),
+            Self::Events(mut pieces) => {
+                let mut bytes = BytesMut::from(&pieces.next().await.unwrap_or_default()[..]);
+                while bytes.len() < EVENTS_LIMIT
+                    && let Ok(Some(piece)) = timeout(PAUSE, pieces.next()).await
+                {
+                    bytes.extend_from_slice(&piece);
+                }
+                bytes.freeze()
+            }
+            Self::File(_) => {
+                let read = http_body_util::Limited::new(self, WHOLE_LIMIT).collect().await;
+                read.map_err(|_| Problem::needs_streaming(WHOLE_LIMIT))?.to_bytes()
+            }
+        };
+        Ok(bytes.into())
+    }
 }
 
 impl From<Bytes> for StreamBody {
@@ -52,7 +90,7 @@ impl http_body::Body for StreamBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Pieces(pieces) => pieces.poll_next_unpin(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Events(pieces) | Self::File(pieces) => pieces.poll_next_unpin(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 }
@@ -116,7 +154,7 @@ pub fn events<E: Display + Send + 'static>(
     about: (&'static str, String),
 ) -> StreamAnswer {
     let pieces = lively(lines, framing, HEARTBEAT, farewell(deadline));
-    let mut response = Response::new(StreamBody::Pieces(within(Span::current(), pieces).boxed()));
+    let mut response = Response::new(StreamBody::Events(within(Span::current(), pieces).boxed()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(framing.media_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -134,7 +172,7 @@ pub fn file<E: Display + Send + 'static>(
     deadline: Instant,
 ) -> StreamAnswer {
     let pieces = until(farewell(deadline), pieces);
-    let mut response = Response::new(StreamBody::Pieces(within(Span::current(), pieces).boxed()));
+    let mut response = Response::new(StreamBody::File(within(Span::current(), pieces).boxed()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")).map_err(Problem::internal)?;

@@ -116,8 +116,10 @@ pub(super) async fn earlier(call: &Call) -> Result<Vec<run::Run>, Problem> {
 async fn stream_of(call: &Call, run: &run::Run) -> StreamAnswer {
     let (tables, objects, id) = (call.ade().tables.clone(), call.ade().objects.clone(), run.run_id);
     let about = ("x-run-id", id.to_string());
-    if run.status.is_terminal() {
-        let lines = eventlog::follow(LogSource::<run::Run>::new(tables, id), objects, Follow { after_id: 0, live: false });
+    if run.status.is_terminal() || !call.ade().settings.response_streaming {
+        // A relay would be cut with the answer, and the call with it.
+        start(call, run).await;
+        let lines = eventlog::follow(LogSource::<run::Run>::new(tables, id), objects, Follow { after_id: 0, live: true });
         return events(lines, Framing::Ndjson, call.request.deadline, about);
     }
     let work = Work::Run(ExecuteRun { run_id: id });

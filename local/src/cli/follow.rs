@@ -116,9 +116,15 @@ pub(super) async fn follow_logs(client: &Client, of: Followed, follow: bool, jso
         None => {}
     };
     if !follow {
-        let mut stream = client.events(of, 0, false).await?;
-        while let Some(event) = stream.next().await? {
-            show(&event);
+        // An answer may end before the log does; the one after the log's last event is empty.
+        let (mut shown, mut last) = (None, 0);
+        while shown != Some(last) {
+            shown = Some(last);
+            let mut stream = client.events(of, last, false).await?;
+            while let Some(event) = stream.next().await? {
+                show(&event);
+                last = event.id;
+            }
         }
         return Ok(());
     }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 
 use crate::host::Body;
-use crate::host::gateway::Mount;
+use crate::host::gateway::{Mount, read_body};
 
 /// First path segment of the service, and only one.
 const SEGMENT: &str = "ade-sign-in";
@@ -54,9 +54,9 @@ impl HandOver {
 }
 
 async fn answer(request: Request<Incoming>, code: &str, left: &Mutex<Option<Bytes>>) -> Response<Body> {
-    let post = request.method() == Method::POST;
-    let sent = Limited::new(request.into_body(), LIMIT).collect().await.map(http_body_util::Collected::to_bytes);
-    let right = post && sent.is_ok_and(|sent| sent == code.as_bytes());
+    let (head, body) = request.into_parts();
+    let sent = read_body(&head.headers, body, LIMIT).await;
+    let right = head.method == Method::POST && sent.is_ok_and(|sent| sent == code.as_bytes());
     let given = if right { left.lock().unwrap_or_else(PoisonError::into_inner).take() } else { None };
     let (status, media_type, body) = match given {
         Some(key) => (StatusCode::OK, "application/json", key),

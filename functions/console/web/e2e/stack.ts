@@ -63,11 +63,6 @@ export class Stack {
     return this.#site ?? this.url;
   }
 
-  /** LocalStack's Lambda wraps what a function streams when it is asked to wait for it, so that a draft can't be validated there. */
-  get validates(): boolean {
-    return this.#site === undefined;
-  }
-
   /** Starts it (again) on the same data and the same port. */
   async restart(): Promise<void> {
     const data = this.#data;

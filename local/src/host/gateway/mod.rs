@@ -10,6 +10,7 @@
 //! own port are served; others are sent to the canonical address when that is harmless, and refused otherwise.
 
 mod answer;
+mod body;
 mod event;
 mod mount;
 mod problem;
@@ -17,11 +18,12 @@ pub mod routes;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, uri::Authority};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request, uri::Authority};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
 
+pub(crate) use self::body::read as read_body;
 pub use self::mount::{Mount, Service};
 use self::{
     problem::Problem,
@@ -31,8 +33,6 @@ use super::{Body, Functions, HostError, invocation::Invocation, pool::Pool};
 
 /// The longest request body, as API Gateway hands it to Lambda.
 const BODY_LIMIT: usize = 6 * 1024 * 1024;
-/// How much of a body that is too long is read and forgotten, so that its sender gets to read the refusal.
-const DISCARD_LIMIT: usize = 64 * 1024 * 1024;
 /// How long a request waits for a free environment.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -101,36 +101,41 @@ impl Gateway {
     }
 
     async fn route(&self, request: Request<Incoming>, peer: SocketAddr, invocation: Invocation) -> Result<Response<Body>, Problem> {
-        if let Some(redirect) = self.check_host(&request)? {
-            return Ok(redirect);
-        }
-        if let Some(mount) = self.mounts.iter().find(|mount| mount.serves(request.uri().path())) {
+        let checked = self.check_host(&request);
+        if matches!(checked, Ok(None))
+            && let Some(mount) = self.mounts.iter().find(|mount| mount.serves(request.uri().path()))
+        {
             return Ok(mount.answer(request).await);
         }
-        if let Some(console) = self.console.as_ref().filter(|_| routes::is_for_console(request.method(), request.uri().path())) {
-            let path = request.uri().path().to_owned();
-            return self.invoke(console, &Matched::proxied(&path), request, peer, invocation).await;
+        // Before anything is refused: what is left of a body on a connection ends the connection.
+        let (head, body) = request.into_parts();
+        let body = body::read(&head.headers, body, BODY_LIMIT).await;
+        if let Some(redirect) = checked? {
+            return Ok(redirect);
         }
-        let methods = self.routes.find(request.uri().path())?;
-        if request.method() == Method::OPTIONS {
-            return Ok(self.preflight(&request, &methods.allowed()));
+        let body = body?;
+        if let Some(console) = self.console.as_ref().filter(|_| routes::is_for_console(&head.method, head.uri.path())) {
+            return self.invoke(console, &Matched::proxied(head.uri.path()), &head, &body, peer, invocation).await;
         }
-        let route = methods.route(request.method())?;
+        let methods = self.routes.find(head.uri.path())?;
+        if head.method == Method::OPTIONS {
+            return Ok(self.preflight(&head, &methods.allowed()));
+        }
+        let route = methods.route(&head.method)?;
         let pool = self.functions.get(route.operation).ok_or_else(Problem::not_found)?;
-        self.invoke(pool, &route, request, peer, invocation).await
+        self.invoke(pool, &route, &head, &body, peer, invocation).await
     }
 
     async fn invoke(
         &self,
         pool: &Arc<Pool>,
         route: &Matched<'_>,
-        request: Request<Incoming>,
+        head: &request::Parts,
+        body: &[u8],
         peer: SocketAddr,
         invocation: Invocation,
     ) -> Result<Response<Body>, Problem> {
-        let (head, body) = request.into_parts();
-        let body = read_body(&head.headers, body).await?;
-        let payload = event::proxy_event(&head, &body, route, peer, invocation.request_id)?;
+        let payload = event::proxy_event(head, body, route, peer, invocation.request_id)?;
         let request_id = invocation.request_id;
         let invocation = Invocation { payload: payload.into(), ..invocation };
         let answer = match pool.invoke(invocation, PATIENCE).await {
@@ -169,9 +174,9 @@ impl Gateway {
     }
 
     /// Says what a page of a permitted origin may send. Others learn nothing, which a browser takes for a no.
-    fn preflight(&self, request: &Request<Incoming>, methods: &str) -> Response<Body> {
+    fn preflight(&self, request: &request::Parts, methods: &str) -> Response<Body> {
         let mut response = empty(StatusCode::NO_CONTENT);
-        if self.allow_origin(request.headers().get(header::ORIGIN), &mut response) {
+        if self.allow_origin(request.headers.get(header::ORIGIN), &mut response) {
             let headers = response.headers_mut();
             if let Ok(methods) = HeaderValue::try_from(methods) {
                 headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
@@ -193,34 +198,6 @@ impl Gateway {
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
         true
     }
-}
-
-async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Problem> {
-    // A client that waits for "100 Continue" is spared the upload. The others would not read a refusal before they
-    // have sent everything, so what they send is read, within reason.
-    let spared = if headers.contains_key(header::EXPECT) { BODY_LIMIT } else { DISCARD_LIMIT };
-    if body.size_hint().lower() > spared as u64 {
-        return Err(Problem::payload_too_large(BODY_LIMIT));
-    }
-    let mut body = Limited::new(body, DISCARD_LIMIT);
-    let mut bytes = BytesMut::new();
-    let mut too_long = false;
-    while let Some(frame) = body.frame().await {
-        match frame {
-            Ok(frame) => {
-                let Ok(data) = frame.into_data() else { continue };
-                too_long |= bytes.len() + data.len() > BODY_LIMIT;
-                if too_long {
-                    bytes.clear();
-                } else {
-                    bytes.extend_from_slice(&data);
-                }
-            }
-            Err(error) if error.is::<LengthLimitError>() => too_long = true,
-            Err(_) => return Err(Problem::bad_request("The request's body was cut.")),
-        }
-    }
-    if too_long { Err(Problem::payload_too_large(BODY_LIMIT)) } else { Ok(bytes.freeze()) }
 }
 
 fn empty(status: StatusCode) -> Response<Body> {

@@ -2,6 +2,10 @@ use futures::StreamExt;
 use http::StatusCode;
 use reqwest::{Client, Response, redirect::Policy};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use super::Stack;
 
@@ -47,6 +51,26 @@ async fn bodies_keep_every_byte_up_to_the_limit() {
     assert_eq!(problem(too_large).await, (413, json!("payload_too_large")));
     let answer_too_large = client().get(stack.url("/api/v1/echo?size=7000000")).send().await.unwrap();
     assert_eq!(problem(answer_too_large).await, (502, json!("function_failed")));
+    stack.host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_outlives_what_is_refused_on_it() {
+    let stack = Stack::start().await;
+    let ours = stack.host.gateway_address().to_string();
+    for (path, host, refused) in
+        [("/api/v1/unknown", ours.as_str(), "404 Not Found"), ("/api/v1/echo", "evil.example", "421 Misdirected Request")]
+    {
+        let mut connection = TcpStream::connect(&ours).await.unwrap();
+        let body = "a".repeat(1 << 20);
+        let put = format!("PUT {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let get = format!("GET /api/v1/echo HTTP/1.1\r\nhost: {ours}\r\nconnection: close\r\n\r\n");
+        connection.write_all((put + &get).as_bytes()).await.unwrap();
+        let mut answers = String::new();
+        connection.read_to_string(&mut answers).await.unwrap();
+        let statuses: Vec<_> = answers.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.lines().next()).collect();
+        assert_eq!(statuses, [refused, "200 OK"], "{path} of {host}");
+    }
     stack.host.shutdown().await;
 }
 

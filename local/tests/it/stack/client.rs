@@ -8,7 +8,6 @@ use http::{HeaderMap, Method};
 use serde_json::Value;
 
 use super::contract::{Contract, Operation};
-use super::server::lacks;
 
 /// Where the API's paths start.
 pub(super) const BASE: &str = "/api/v1";
@@ -74,10 +73,7 @@ impl Api {
     pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let (operation, response) = self.answered(request).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let mut answer = Answer { status, headers, body: response.bytes().await.unwrap() };
-        if lacks("proxied-streams") {
-            answer = answer.taken_apart();
-        }
+        let answer = Answer { status, headers, body: response.bytes().await.unwrap() };
         self.check(operation.as_ref(), &answer);
         answer
     }
@@ -133,18 +129,6 @@ impl Api {
 }
 
 impl Answer {
-    /// The answer in what an emulator passes on as a streaming function wrote it: a prelude of JSON, eight zeros, the body.
-    fn taken_apart(self) -> Self {
-        let Some(end) = self.body.windows(8).position(|bytes| bytes == [0; 8]) else { return self };
-        let prelude: Value = serde_json::from_slice(&self.body[..end]).unwrap();
-        let headers = prelude["headers"].as_object().unwrap().iter();
-        Self {
-            status: prelude["statusCode"].as_u64().unwrap().try_into().unwrap(),
-            headers: headers.map(|(name, value)| (name.parse().unwrap(), value.as_str().unwrap().parse().unwrap())).collect(),
-            body: self.body.slice(end + 8..),
-        }
-    }
-
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }

@@ -38,3 +38,4 @@ mod roles;
 mod runs;
 mod server;
 mod telemetry;
+mod whole_answers;

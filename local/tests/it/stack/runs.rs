@@ -7,7 +7,7 @@ use super::fixtures::PEOPLE;
 use super::server::{Stack, eventually, id, run_of};
 
 /// Lets a run of the engine's mode `gate` go on.
-async fn say_go(stack: &Stack, run: &str) {
+pub(super) async fn say_go(stack: &Stack, run: &str) {
     let attempts = stack.data_dir().join("runs").join(run);
     let attempt = eventually("the engine has a directory", async || std::fs::read_dir(&attempts).ok()?.next()).await;
     std::fs::write(attempt.unwrap().path().join("logs/go"), "").unwrap();
