@@ -13,19 +13,41 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryFutureExt as _};
 use http::{HeaderValue, Response, header};
+use http_body_util::BodyExt as _;
 use lambda_http::tower::util::ServiceFn;
-use lambda_http::{Error, service_fn};
+use lambda_http::{Body, Error, IntoResponse, service_fn};
 use tracing::Instrument as _;
 
 use super::idempotency::once;
 use super::oidc::Oidc;
 use super::{Answer, App, Call, Problem, Request, StreamAnswer, StreamBody, cors};
 
+/// What `IntoResponse` turns things into.
+type ResponseFuture = BoxFuture<'static, Response<Body>>;
+
 /// How a request becomes an answer: what is different from function to function.
 type Handler = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, StreamAnswer> + Send + Sync>;
 
 /// A function as Lambda's runtime client runs it.
-type Service = ServiceFn<Box<dyn FnMut(lambda_http::Request) -> BoxFuture<'static, Result<Response<StreamBody>, Error>> + Send>>;
+type Service<R> = ServiceFn<Box<dyn FnMut(lambda_http::Request) -> BoxFuture<'static, Result<R, Error>> + Send>>;
+
+/// An answer in one piece: as text where it is text, because not every gateway undoes base64.
+struct AtOnce(Response<StreamBody>);
+
+impl IntoResponse for AtOnce {
+    fn into_response(self) -> ResponseFuture {
+        let (head, body) = self.0.into_parts();
+        async move {
+            let Ok(body) = body.collect().await;
+            let body = match String::from_utf8(body.to_bytes().into()) {
+                Ok(text) => Body::Text(text),
+                Err(bytes) => Body::Binary(bytes.into_bytes()),
+            };
+            Response::from_parts(head, body)
+        }
+        .boxed()
+    }
+}
 
 /// Runs the handler of an operation whose answers are written at once. Its callers have signed in.
 pub fn serve<F, Fut>(handler: F) -> ExitCode
@@ -54,10 +76,10 @@ where
     let handler = signed_in(handler);
     start(async move |app| {
         if app.ade.settings.response_streaming {
-            return lambda_http::run_with_streaming_response(service(app, handler)).await;
+            return lambda_http::run_with_streaming_response(service(app, handler, |response| response)).await;
         }
-        let at_once: Handler = Arc::new(move |app, request| handler(app, request).and_then(buffered).boxed());
-        lambda_http::run(service(app, at_once)).await
+        let handler: Handler = Arc::new(move |app, request| handler(app, request).and_then(buffered).boxed());
+        lambda_http::run(service(app, handler, AtOnce)).await
     })
 }
 
@@ -90,13 +112,13 @@ where
 
 /// Starts the function and answers its requests one after the other.
 fn run(handler: Handler) -> ExitCode {
-    start(async move |app| lambda_http::run(service(app, handler)).await)
+    start(async move |app| lambda_http::run(service(app, handler, AtOnce)).await)
 }
 
-fn service(app: Arc<App>, handler: Handler) -> Service {
+fn service<R: 'static>(app: Arc<App>, handler: Handler, written: fn(Response<StreamBody>) -> R) -> Service<R> {
     service_fn(Box::new(move |event| {
         let (app, handler) = (Arc::clone(&app), Arc::clone(&handler));
-        async move { Ok(answer(app, event, handler).await) }.boxed()
+        answer(app, event, handler).map(move |response| Ok(written(response))).boxed()
     }))
 }
 
@@ -184,4 +206,21 @@ async fn answer(app: Arc<App>, event: lambda_http::Request, handler: Handler) ->
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use futures::StreamExt as _;
+
+    #[tokio::test]
+    async fn text_is_written_as_text_and_bytes_as_bytes() {
+        let body = |bytes: &'static [u8]| StreamBody::Events(futures::stream::iter([Bytes::from_static(bytes)]).boxed());
+        for (bytes, expected) in [(&b"{\"id\":1}\n"[..], Body::from("{\"id\":1}\n")), (b"PK\xff", Body::from(&b"PK\xff"[..]))] {
+            let response = Response::builder().header(header::CONTENT_TYPE, "application/x-ndjson").body(body(bytes));
+            let written = AtOnce(response.unwrap()).into_response().await;
+            assert_eq!(*written.body(), expected);
+        }
+    }
 }

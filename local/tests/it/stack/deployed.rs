@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::client::{Answer, Api};
 use super::contract::Contract;
 use super::fixtures::MESSY;
-use super::server::{ADE, Bucket, ade, emulator, eventually, id, lacks};
+use super::server::{ADE, Bucket, ade, emulator, eventually, eventually_within, id, lacks};
 
 /// A deployed stack.
 struct Deployed {
@@ -147,7 +147,9 @@ async fn upload(api: &Api, workspace: &str) -> String {
 async fn run(api: &Api, config: &str, document: &str) -> Value {
     let created = api.post(&format!("/configs/{config}/runs"), &json!({ "input_documents": [document] })).await;
     let run = id(&created.expect(201));
-    let ended = eventually("the run ends", async || over(&api.get(&format!("/runs/{run}")).await)).await;
+    // LocalStack may lose an asynchronous call while it replaces the function; then the reaper calls again, within two minutes.
+    let patience = std::time::Duration::from_mins(3);
+    let ended = eventually_within(patience, "the run ends", async || over(&api.get(&format!("/runs/{run}")).await)).await;
     assert_eq!(ended["status"], "succeeded", "{ended:#}");
     ended
 }
