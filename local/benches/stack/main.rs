@@ -5,6 +5,7 @@
 //! same document. Timings are printed, never asserted.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod functions;
 mod measures;
 mod stack;
 mod stats;
@@ -28,9 +29,10 @@ fn main() {
 
 async fn bench() {
     let mut table = Table::default();
+    functions::sizes(&mut table);
     {
         let stack = stack::Stack::start(None).await;
-        measures::cold_starts(&stack, &mut table).await;
+        functions::cold_starts(&stack, &mut table).await;
         let product = measures::prepare(&stack).await;
         measures::builds(&stack, &product, &mut table).await;
         measures::first_event(&stack, &product, &mut table).await;

@@ -1,6 +1,5 @@
 //! The measurements.
 
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
@@ -18,41 +17,6 @@ pub(crate) struct Product {
 }
 
 const SMALL: &str = "First Name,Last Name,Email\nAda,Lovelace,ada@example.com\nAlan,Turing,alan@example.com\n";
-
-/// First request of every function that answers a GET: process start, connections and the answer.
-pub(crate) async fn cold_starts(stack: &Stack, table: &mut Table) {
-    let id = "01JZX3Q4T5V6W7X8Y9ZABCDEFG";
-    let workspace = &stack.workspace;
-    let paths = [
-        "/health".to_owned(),
-        format!("/workspaces/{workspace}"),
-        format!("/workspaces/{workspace}/configs"),
-        format!("/workspaces/{workspace}/runs"),
-        format!("/workspaces/{workspace}/configs/cfg_{id}"),
-        format!("/workspaces/{workspace}/configs/cfg_{id}/builds"),
-        format!("/documents/doc_{id}"),
-        format!("/builds/build_{id}"),
-        format!("/builds/build_{id}/logs"),
-        format!("/runs/run_{id}"),
-        format!("/runs/run_{id}/logs"),
-        format!("/runs/run_{id}/artifact"),
-        format!("/runs/run_{id}/outputs"),
-    ];
-    let mut samples = Vec::new();
-    for path in paths {
-        let start = Instant::now();
-        stack.get(&path).await;
-        samples.push(start.elapsed());
-    }
-    table.row("function cold start, spawn to first answer, sign-in included", summary(&samples), "≤ 30 ms");
-    let bin = Path::new(env!("CARGO_BIN_EXE_ade")).parent().unwrap();
-    let sizes: Vec<u64> = ["get-run", "create-run", "complete-document", "list-runs", "health"]
-        .iter()
-        .map(|name| bin.join(name).metadata().unwrap().len())
-        .collect();
-    let largest = *sizes.iter().max().unwrap() as f64 / 1e6;
-    table.row("function binary, the largest of five", format!("{largest:.1} MB"), "≤ 13 MB");
-}
 
 /// Creates config and document, and runs once so that everything is built and warm.
 pub(crate) async fn prepare(stack: &Stack) -> Product {

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { AxeResults } from "axe-core";
+import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEMO, Stack, Window } from "./stack";
 
@@ -301,6 +302,55 @@ test("a walk without a mouse", async () => {
     await page.keyboard.type("dark theme");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.evaluate(() => globalThis.document.documentElement.dataset["theme"])).toBe("dark");
+    expect(window.complaints).toEqual([]);
+  } finally {
+    await window.close();
+  }
+});
+
+test("every dialog opens and closes with the keyboard, and gives the focus back", async () => {
+  const window = await Window.open();
+  const { page } = window;
+  /** Presses what opens a dialog, then leaves it; `type` goes to the item of a menu. */
+  const through = async (opener: Locator, name: string | RegExp, type?: string) => {
+    await opener.focus();
+    await page.keyboard.press("Enter");
+    if (type) {
+      await page.getByRole("menu").waitFor();
+      await page.keyboard.type(type);
+      await page.keyboard.press("Enter");
+    }
+    await page.getByRole("dialog", { name }).waitFor();
+    await expect.poll(() => page.evaluate(() => globalThis.document.activeElement?.closest("[role=dialog]") != null), { message: `${String(name)} has the focus` }).toBe(true);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await expect.poll(() => opener.evaluate((element) => element === globalThis.document.activeElement), { message: `${String(name)} gives the focus back` }).toBe(true);
+  };
+  try {
+    await window.visit(stack, places["documents"]!);
+    for (const name of ["Look into", "Run", "Delete"]) await through(page.getByRole("button", { name: `${name} member-return.xlsx` }), /member-return\.xlsx/);
+    await page.getByRole("checkbox", { name: "Select all" }).focus();
+    await page.keyboard.press("Space");
+    await through(page.getByRole("status").getByRole("button", { name: "Delete" }), /^Delete/);
+    await through(page.getByRole("button", { name: /^Go to/ }), "Go to");
+
+    await window.visit(stack, places["issues of a run"]!);
+    await through(page.getByRole("button", { name: /^Show cell/ }).first(), /./);
+    await window.visit(stack, places["configs"]!);
+    await through(page.getByRole("button", { name: "New config" }), "New config");
+
+    await window.visit(stack, places["workbench"]!);
+    await page.getByRole("treeitem", { name: "email.py" }).click();
+    await page.getByRole("textbox", { name: /email\.py/ }).waitFor();
+    await through(page.getByRole("button", { name: "New file" }), "New file");
+    await through(page.getByRole("button", { name: "Rename the open file" }), "Rename");
+    const more = page.getByRole("button", { name: "More" });
+    await through(more, "Versions", "Vers");
+    await through(more, "Import a zip archive", "Imp");
+
+    await window.visit(stack, places["settings"]!);
+    await through(page.getByRole("button", { name: "New key" }), "New API key");
+    await through(page.getByRole("button", { name: "Add", exact: true }), "Add a member");
     expect(window.complaints).toEqual([]);
   } finally {
     await window.close();

@@ -108,3 +108,49 @@ test("lines have addresses, can be searched, filtered and folded", async () => {
   await page.getByRole("button", { name: "Show the events as NDJSON" }).click();
   expect(await page.getByText('"type":"run.completed"').textContent()).toContain(`"id":${last_event_id}`);
 });
+
+test("lines are filtered by level, stamped as one likes, chosen and copied", async () => {
+  const { page } = window;
+  const run = await stack.run(config, document, engine({ mode: "both", count: 100 }));
+  await stack.finished(run);
+  await window.visit(stack, place(run));
+  await page.getByText("complete", { exact: true }).waitFor();
+  const stamp = (pattern: RegExp) => page.locator("[data-testid=lines] [data-id]").first().locator("span").filter({ hasText: pattern });
+  const set = async (kind: string) => {
+    await page.getByRole("button", { name: "Timestamps" }).click();
+    await page.getByRole("menuitem", { name: kind }).click();
+  };
+  await stamp(/^\+\d+\.\d{3}$/).waitFor();
+  await set("absolute");
+  await stamp(/^\d\d:\d\d:\d\d$/).waitFor();
+  await page.reload();
+  await stamp(/^\d\d:\d\d:\d\d$/).waitFor();
+  await set("none");
+  await stamp(/^\d\d:\d\d:\d\d$/).waitFor({ state: "detached" });
+  await set("relative");
+
+  // What a program says on stderr is a warning.
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByRole("menuitemcheckbox", { name: "warning" }).click();
+  await page.keyboard.press("Escape");
+  await page.getByText(/^err \d+$/).first().waitFor();
+  await expect.poll(() => page.getByText(/^out \d+$/).count()).toBe(0);
+  const from = Number(await page.locator("[data-testid=lines] [data-id]").first().getAttribute("data-id"));
+  const to = from + 3;
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByRole("menuitemcheckbox", { name: "warning" }).click();
+  await page.keyboard.press("Escape");
+
+  await page.goto("about:blank");
+  await page.goto(`${stack.url}${place(run)}#L${from}`);
+  await page.locator(`[data-id="${from}"].bg-accent-wash`).waitFor();
+  const number = (id: number) => page.locator(`[data-id="${id}"] a`);
+  await number(from).click();
+  await number(to).click({ modifiers: ["Shift"] });
+  expect(new URL(page.url()).hash).toBe(`#L${from}-${to}`);
+  await page.getByRole("button", { name: `Copy lines ${from}-${to}` }).click();
+  await page.getByText("Copied", { exact: true }).waitFor();
+  const copied = (await page.evaluate(() => navigator.clipboard.readText())).split("\n");
+  expect(copied.length).toBe(4);
+  expect(copied[0]).toMatch(/^err \d+$/);
+});

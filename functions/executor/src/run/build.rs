@@ -90,7 +90,7 @@ async fn make(
             _ => {
                 let reason = ended.error_message.unwrap_or_else(|| format!("it was {}", ended.status.word()));
                 return Err(
-                    Failed { exit_code: ended.exit_code, ..failed(format!("the build {} failed: {reason}", ended.build_id)) }.into()
+                    Failed { exit_code: ended.exit_code, ..failed(format!("the build failed: {reason} ({})", ended.build_id)) }.into()
                 );
             }
         }

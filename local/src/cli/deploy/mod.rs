@@ -11,6 +11,7 @@ mod build;
 mod cloud;
 mod image;
 mod package;
+mod program;
 mod stack;
 
 use std::collections::BTreeMap;
@@ -89,7 +90,7 @@ pub(super) async fn deploy(args: DeployArgs) -> Result<(), CliError> {
         Some(directory) => Build::prebuilt(&directory),
         None => Build::make(&root, &architecture)?,
     };
-    let package = Package::new(&cloud, &args.target.stack).await?;
+    let package = Package::new(&cloud, &args.target.stack, &architecture).await?;
     if parameters.get("ExecutorPackage").is_some_and(|kind| kind == "zip") {
         parameters.extend(package.workers(&binaries).await?);
     } else {

@@ -15,17 +15,20 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::build::Build;
 use super::cloud::{Cloud, failed};
+use super::program;
 use crate::cli::CliError;
 
 /// The bucket of a stack's code.
 pub(super) struct Package<'a> {
     cloud: &'a Cloud,
     bucket: String,
+    /// Of the functions, as Lambda calls it.
+    architecture: &'a str,
 }
 
 impl<'a> Package<'a> {
     /// Makes the bucket when it is not there.
-    pub(super) async fn new(cloud: &'a Cloud, stack: &str) -> Result<Self, CliError> {
+    pub(super) async fn new(cloud: &'a Cloud, stack: &str, architecture: &'a str) -> Result<Self, CliError> {
         let bucket = format!("{stack}-code-{}-{}", cloud.account, cloud.region);
         let s3 = &cloud.s3;
         if s3.head_bucket().bucket(&bucket).send().await.is_err() {
@@ -43,14 +46,14 @@ impl<'a> Package<'a> {
             let closed = s3.put_public_access_block().bucket(&bucket).public_access_block_configuration(private).send().await;
             closed.map_err(|error| failed(&format!("cannot make the bucket {bucket} private"), error))?;
         }
-        Ok(Self { cloud, bucket })
+        Ok(Self { cloud, bucket, architecture })
     }
 
     /// Uploads the executor and the builder as zips; the parameters that name them.
     pub(super) async fn workers(&self, build: &Build) -> Result<BTreeMap<String, String>, CliError> {
         let mut parameters = BTreeMap::from([("WorkerCodeBucket".to_owned(), self.bucket.clone())]);
         for (worker, parameter) in [("executor", "ExecutorCodeKey"), ("builder", "BuilderCodeKey")] {
-            parameters.insert(parameter.to_owned(), self.upload_function(build.binary(worker)?).await?);
+            parameters.insert(parameter.to_owned(), self.upload_function(worker, build.binary(worker)?).await?);
         }
         Ok(parameters)
     }
@@ -66,7 +69,7 @@ impl<'a> Package<'a> {
         futures::stream::iter(functions)
             .map(async |code| {
                 let name = code.as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
-                let key = self.upload_function(build.binary(name)?).await?;
+                let key = self.upload_function(name, build.binary(name)?).await?;
                 *code = json!({ "Bucket": self.bucket, "Key": key });
                 Ok::<_, CliError>(())
             })
@@ -87,11 +90,15 @@ impl<'a> Package<'a> {
     }
 
     /// Uploads a function as a zip that the digest of its binary names, so one that is there is not packed again.
-    async fn upload_function(&self, path: PathBuf) -> Result<String, CliError> {
+    async fn upload_function(&self, name: &str, path: PathBuf) -> Result<String, CliError> {
         let unreadable = |error: &dyn std::fmt::Display| {
             CliError::failed(format!("cannot pack {}: {error}", path.display())).hint("check that it is there and may be read by you")
         };
         let binary = tokio::fs::read(&path).await.map_err(|error| unreadable(&error))?;
+        // Emulators run functions on this machine.
+        if !self.cloud.is_emulator() {
+            program::check(name, &binary, self.architecture)?;
+        }
         let key = format!("{}.zip", digest(&binary));
         if !self.is_there(&key).await {
             let packed = tokio::task::spawn_blocking(move || zipped(&binary)).await.map_err(CliError::fault)?;

@@ -16,15 +16,15 @@ export function Empty({ icon, title, children, action, className }: { icon?: Rea
   );
 }
 
-/** A refusal as a sentence, with the id by which its cause is found in the logs. */
-export function Failed({ error, retry, className, what }: { error: unknown; retry?: () => void; className?: string; what?: string }) {
+/** A refusal as a sentence, with the id by which its cause is found in the logs. What is not there is not asked for again: `back` leads away. */
+export function Failed({ error, retry, back, className, what }: { error: unknown; retry?: () => void; back?: ReactNode; className?: string; what?: string }) {
   const problem = Problem.from(error);
   return (
     <Empty
       icon={problem.isOffline ? <WifiOff /> : <CircleAlert />}
       title={problem.isOffline ? "No connection" : (what ?? "That did not work")}
       className={className}
-      action={retry ? <Button onClick={retry}>Try again</Button> : null}
+      action={back && problem.status === 404 ? back : retry ? <Button onClick={retry}>Try again</Button> : null}
     >
       <p role="alert">{problem.message}</p>
       <FieldProblems problem={problem} />

@@ -97,11 +97,18 @@ async function run({ key, workspace, file, force }: Upload): Promise<void> {
       body: { name: file.name, byte_size: file.size, content_type: file.type || "application/octet-stream", ...(digest ? { sha256: digest } : {}) },
     }),
   );
-  set(key, { step: "sending", sent: 0 });
-  await send(created.upload, file, (sent) => set(key, { step: "sending", sent }));
-  set(key, { step: "checking" });
-  const document = await data(api.POST("/documents/{document_id}/complete", { params: { path: { document_id: created.id } } }));
-  set(key, { step: "done", document });
+  const announced = { params: { path: { document_id: created.id } } };
+  try {
+    set(key, { step: "sending", sent: 0 });
+    await send(created.upload, file, (sent) => set(key, { step: "sending", sent }));
+    set(key, { step: "checking" });
+    const document = await data(api.POST("/documents/{document_id}/complete", announced));
+    set(key, { step: "done", document });
+  } catch (error) {
+    // What was refused does not stay in the list as never uploaded. Where that can't be done either, ADE removes it after a day.
+    await Promise.allSettled([api.DELETE("/documents/{document_id}", announced)]);
+    throw error;
+  }
   await queryClient.invalidateQueries({ queryKey: ["documents", workspace] });
 }
 

@@ -27,7 +27,7 @@ export function RunScreen() {
   const { workspace, run: id } = useParams({ from: "/w/$workspace/runs/$run" });
   const { data: run, error, isPending, refetch } = useQuery(runQuery(id));
   if (isPending) return <LoadingRows />;
-  if (error || !run) return <Failed error={error} what="This run can't be shown" retry={() => void refetch()} className="h-full" />;
+  if (error || !run) return <Failed error={error} what="This run can't be shown" retry={() => void refetch()} back={<Link to="/w/$workspace/runs" params={{ workspace }} className="font-medium text-accent underline underline-offset-2">All runs</Link>} className="h-full" />;
   return <RunView key={id} run={run} workspace={workspace} />;
 }
 

@@ -174,6 +174,8 @@ export function RunDuration({ run }: { run: Run }) {
   const live = isLive(run.status) && run.started !== null;
   const now = useNow(live);
   if (run.started === null) return "–";
+  // Records have whole seconds.
+  if (run.finished === run.started) return "under 1 s";
   return duration((run.finished === null ? Math.max(now / 1000, run.started) : run.finished) * 1000 - run.started * 1000);
 }
 

@@ -75,7 +75,7 @@ export function VersionsDialog({ configKey, active, onClose }: { configKey: Conf
             <p className="py-4 text-center text-soft">Both have the same files.</p>
           ) : (
             <>
-              <p className="text-soft">{count(diff.data.files.length, "file")} differ</p>
+              <p className="text-soft">{count(diff.data.files.length, "file differs", "files differ")}</p>
               {diff.data.files.map((file) => (
                 <section key={file.path} aria-label={file.path} className="overflow-hidden rounded-lg border border-line">
                   <header className="flex items-center gap-2 border-b border-line bg-sunken px-3 py-1.5">

@@ -180,7 +180,7 @@ function Workbench({ workspace, config }: ConfigKey) {
   }, [issues]);
   const findings = useMemo<Finding[]>(() => (issues ?? []).filter(({ path }) => path === files.active), [issues, files.active]);
 
-  if (recordError) return <Failed error={recordError} className="h-full" what="This config can't be shown" />;
+  if (recordError) return <Failed error={recordError} back={<Link to="/w/$workspace/configs" params={{ workspace }} className="font-medium text-accent underline underline-offset-2">All configs</Link>} className="h-full" what="This config can't be shown" />;
   const dirty = files.dirty.map(({ path }) => path);
 
   return (

@@ -89,7 +89,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
       event.preventDefault();
       setRange((before) => {
         const chosen = event.shiftKey && before ? { from: Math.min(before.from, id), to: Math.max(before.to, id) } : { from: id, to: id };
-        if (addressed) history.replaceState(history.state, "", `#${formatRange(chosen)}`);
+        if (addressed) history.replaceState(history.state, "", addressOf(chosen));
         return chosen;
       });
       setTail(false);
@@ -124,9 +124,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
   const target = range ?? (sought === undefined ? undefined : { from: sought, to: sought });
   const copyLink = () => {
     if (!target) return;
-    const address = new URL(window.location.href);
-    address.hash = formatRange(target);
-    void navigator.clipboard.writeText(address.href).then(() => said("Link copied"));
+    void navigator.clipboard.writeText(addressOf(target)).then(() => said("Link copied"));
   };
 
   const fold = (stage: number) => setFolded((before) => {
@@ -250,7 +248,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
             </div>
           </div>
         </div>
-        {count === 0 ? <p className="pointer-events-none absolute inset-0 flex items-center justify-center text-faint">{log.last === 0 ? empty : "No line fits the filter."}</p> : null}
+        {count === 0 ? <p className="pointer-events-none absolute inset-0 flex items-center justify-center text-faint">{log.lines.length === 0 ? empty : "No line fits the filter."}</p> : null}
         {!tail && count > 0 ? (
           <Button size="small" className="absolute right-5 bottom-4 shadow-float" onClick={() => setTail(true)}>
             <ArrowDownToLine />
@@ -282,6 +280,13 @@ function toggled<T>(list: T[], item: T): T[] {
   return list.includes(item) ? list.filter((other) => other !== item) : [...list, item];
 }
 
+/** Where lines are. A fragment alone would belong to the page's base, which is the start of the console. */
+function addressOf(range: Range): string {
+  const address = new URL(window.location.href);
+  address.hash = formatRange(range);
+  return address.href;
+}
+
 function StageRow({ title, folded, onToggle }: { title: string; folded: boolean; onToggle: () => void }) {
   return (
     <div className="flex h-5">
@@ -310,7 +315,7 @@ const Row = memo(function Row({ line, continued, stamps, search, marked, current
       {continued ? (
         <span className="w-16 shrink-0" />
       ) : (
-        <a href={`#L${line.id}`} tabIndex={-1} onClick={(event) => onSelect(event, line.id)} className="w-16 shrink-0 pr-4 text-right text-faint no-underline select-none hover:text-ink">
+        <a href={addressOf({ from: line.id, to: line.id })} tabIndex={-1} onClick={(event) => onSelect(event, line.id)} className="w-16 shrink-0 pr-4 text-right text-faint no-underline select-none hover:text-ink">
           {line.id}
         </a>
       )}
