@@ -3,6 +3,7 @@ import { Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
 import { cn } from "@/lib/cn";
 import { Button, IconButton } from "./button";
+import { useReturnFocus } from "./return-focus";
 
 export interface DialogProps {
   open: boolean;
@@ -15,6 +16,7 @@ export interface DialogProps {
 }
 
 export function Dialog({ open, onOpenChange, title, description, children, footer, className }: DialogProps) {
+  const onCloseAutoFocus = useReturnFocus(open);
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
@@ -25,6 +27,7 @@ export function Dialog({ open, onOpenChange, title, description, children, foote
             event.preventDefault();
             (event.target as HTMLElement).focus();
           }}
+          onCloseAutoFocus={onCloseAutoFocus}
           {...(description ? {} : { "aria-describedby": undefined })}
           className={cn(
             "fixed top-[12vh] left-1/2 z-40 flex max-h-[80vh] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 flex-col rounded-xl border border-line bg-raised shadow-float outline-none",
@@ -51,7 +54,7 @@ export function Dialog({ open, onOpenChange, title, description, children, foote
 }
 
 /** Asks before something that can't be taken back. */
-export function Confirm({ open, onOpenChange, title, description, action, onConfirm, busy, children }: DialogProps & { action: string; onConfirm: () => void; busy?: boolean }) {
+export function Confirm({ open, onOpenChange, title, description, action, onConfirm, busy, cancel = "Cancel", children }: DialogProps & { action: string; onConfirm: () => void; busy?: boolean; cancel?: string }) {
   return (
     <Dialog
       open={open}
@@ -60,7 +63,7 @@ export function Confirm({ open, onOpenChange, title, description, action, onConf
       description={description}
       footer={
         <>
-          <Button onClick={() => onOpenChange(false)}>Cancel</Button>
+          <Button onClick={() => onOpenChange(false)}>{cancel}</Button>
           <Button look="danger" onClick={onConfirm} disabled={busy}>
             {action}
           </Button>

@@ -75,7 +75,7 @@ export function VersionsDialog({ configKey, active, onClose }: { configKey: Conf
             <p className="py-4 text-center text-soft">Both have the same files.</p>
           ) : (
             <>
-              <p className="text-soft">{count(diff.data.files.length, "file")} differ</p>
+              <p className="text-soft">{count(diff.data.files.length, "file differs", "files differ")}</p>
               {diff.data.files.map((file) => (
                 <section key={file.path} aria-label={file.path} className="overflow-hidden rounded-lg border border-line">
                   <header className="flex items-center gap-2 border-b border-line bg-sunken px-3 py-1.5">
@@ -111,7 +111,7 @@ function WithExport({ configKey, version, label, children }: { configKey: Config
 /** A difference in unified format. */
 function Patch({ patch }: { patch: string }) {
   // The names of the files are in the heading.
-  const lines = patch.split("\n").filter((line) => !line.startsWith("--- ") && !line.startsWith("+++ "));
+  const lines = patch.trimEnd().split("\n").filter((line) => !line.startsWith("--- ") && !line.startsWith("+++ "));
   return (
     <pre tabIndex={0} className="thin-scroll max-h-96 overflow-auto py-1 font-mono text-xs leading-5">
       {lines.map((line, index) => (
