@@ -1,6 +1,7 @@
 /** What can be done with a run that is there: ended, or done again. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
+import { Hammer, RotateCw } from "lucide-react";
 import { api, data } from "@/api/client";
 import { type Run, isLive } from "@/api/queries";
 import { useSafeMode } from "@/app/safe-mode";
@@ -35,8 +36,14 @@ export function RetryItems({ run, retry }: { run: Run; retry: ReturnType<typeof 
   const blocked = useSafeMode() !== undefined || retry.isPending || isLive(run.status);
   return (
     <>
-      <MenuItem onSelect={() => retry.mutate("same")} disabled={blocked || run.build_id === null}>Run again with the same build</MenuItem>
-      <MenuItem onSelect={() => retry.mutate("current")} disabled={blocked}>Run again with the rules as they are now</MenuItem>
+      <MenuItem onSelect={() => retry.mutate("same")} disabled={blocked || run.build_id === null}>
+        <RotateCw />
+        Run again with the same build
+      </MenuItem>
+      <MenuItem onSelect={() => retry.mutate("current")} disabled={blocked}>
+        <Hammer />
+        Run again with the rules as they are now
+      </MenuItem>
     </>
   );
 }
