@@ -129,7 +129,7 @@ function RunRow({ run, workspace, config, onOnly }: { run: Run; workspace: strin
       </Td>
       <Td className="max-w-40 truncate text-soft" title={config}>{config ?? shortId(run.config_id)}</Td>
       <Td className="max-w-0 text-xs leading-4 text-soft" title={run.error_message ?? run.summary ?? undefined}>
-        <span className={cn("line-clamp-2 break-words", run.status === "failed" && "text-bad")}>{run.status === "failed" ? reason(run.error_message ?? "") : (run.summary ?? run.error_message)}</span>
+        <span className={cn("line-clamp-2 text-pretty break-words", run.status === "failed" && "text-bad")}>{run.status === "failed" ? reason(run.error_message ?? "") : (run.summary ?? run.error_message)}</span>
       </Td>
       <Td className="num text-right whitespace-nowrap text-soft">
         <RunDuration run={run} />
