@@ -109,48 +109,69 @@ test("lines have addresses, can be searched, filtered and folded", async () => {
   expect(await page.getByText('"type":"run.completed"').textContent()).toContain(`"id":${last_event_id}`);
 });
 
-test("lines are filtered by level, stamped as one likes, chosen and copied", async () => {
-  const { page } = window;
-  const run = await stack.run(config, document, engine({ mode: "both", count: 100 }));
+test("lines are chosen by level, timed, copied, and linked to", async () => {
+  const { page, context } = window;
+  const run = await stack.run(config, document, engine({ mode: "both", count: 300 }));
   await stack.finished(run);
   await window.visit(stack, place(run));
   await page.getByText("complete", { exact: true }).waitFor();
-  const stamp = (pattern: RegExp) => page.locator("[data-testid=lines] [data-id]").first().locator("span").filter({ hasText: pattern });
-  const set = async (kind: string) => {
-    await page.getByRole("button", { name: "Timestamps" }).click();
-    await page.getByRole("menuitem", { name: kind }).click();
+  const lines = page.getByTestId("lines");
+  const level = async (name: string) => {
+    await page.getByRole("button", { name: /^Filter/ }).click();
+    await page.getByRole("menuitemcheckbox", { name, exact: true }).click();
+    await page.keyboard.press("Escape");
+    await page.getByRole("menu").waitFor({ state: "detached" });
   };
-  await stamp(/^\+\d+\.\d{3}$/).waitFor();
-  await set("absolute");
-  await stamp(/^\d\d:\d\d:\d\d$/).waitFor();
+  const copied = async (name: string) => {
+    await page.getByRole("button", { name, exact: true }).click();
+    return (await page.evaluate(() => navigator.clipboard.readText())).split("\n");
+  };
+
+  // What is printed on stderr is a warning. What is copied is what the filter leaves.
+  await level("warning");
+  await page.getByRole("button", { name: "Filter (1)" }).waitFor();
+  expect(await copied("Copy what is shown")).toEqual(Array.from({ length: 300 }, (_, line) => `err ${line}`));
+  await level("success");
+  const more = (await copied("Copy what is shown")).filter((line) => !line.startsWith("err "));
+  expect(more.at(-1)).toMatch(/^Run succeeded/);
+  await level("warning");
+  await level("success");
+  await level("error");
+  await page.getByText("No line fits the filter.").waitFor();
+  await level("error");
+
+  const stamps = async (kind: string) => {
+    await page.getByRole("button", { name: "Timestamps" }).click();
+    await page.getByRole("menuitemradio", { name: kind }).click();
+  };
+  const row = lines.locator("[data-id]").last();
+  const stamp = () => row.locator("span").first().textContent();
+  await expect.poll(stamp).toMatch(/^\+\d+\.\d{3}$/);
+  await stamps("absolute");
+  await expect.poll(stamp).toMatch(/^\d\d:\d\d:\d\d$/);
   await page.reload();
-  await stamp(/^\d\d:\d\d:\d\d$/).waitFor();
-  await set("none");
-  await stamp(/^\d\d:\d\d:\d\d$/).waitFor({ state: "detached" });
-  await set("relative");
+  await page.getByText("complete", { exact: true }).waitFor();
+  await expect.poll(stamp, { message: "the choice is remembered" }).toMatch(/^\d\d:\d\d:\d\d$/);
+  await stamps("none");
+  await expect.poll(stamp).toMatch(/^Run succeeded/);
+  await stamps("relative");
 
-  // What a program says on stderr is a warning.
-  await page.getByRole("button", { name: "Filter" }).click();
-  await page.getByRole("menuitemcheckbox", { name: "warning" }).click();
-  await page.keyboard.press("Escape");
-  await page.getByText(/^err \d+$/).first().waitFor();
-  await expect.poll(() => page.getByText(/^out \d+$/).count()).toBe(0);
-  const from = Number(await page.locator("[data-testid=lines] [data-id]").first().getAttribute("data-id"));
-  const to = from + 3;
-  await page.getByRole("button", { name: "Filter" }).click();
-  await page.getByRole("menuitemcheckbox", { name: "warning" }).click();
-  await page.keyboard.press("Escape");
+  await page.goto(`${stack.url}${place(run)}#L200`);
+  await lines.locator('[data-id="200"]').waitFor();
+  await lines.getByRole("link", { name: "203", exact: true }).click({ modifiers: ["Shift"] });
+  await expect.poll(() => page.url()).toMatch(/#L200-203$/);
+  const texts = await Promise.all([200, 201, 202, 203].map((id) => lines.locator(`[data-id="${id}"] > span`).last().textContent()));
+  expect(await copied("Copy lines 200-203")).toEqual(texts);
+  const [link] = await copied("Copy a link to L200-203");
+  expect(link).toBe(page.url());
 
-  await page.goto("about:blank");
-  await page.goto(`${stack.url}${place(run)}#L${from}`);
-  await page.locator(`[data-id="${from}"].bg-accent-wash`).waitFor();
-  const number = (id: number) => page.locator(`[data-id="${id}"] a`);
-  await number(from).click();
-  await number(to).click({ modifiers: ["Shift"] });
-  expect(new URL(page.url()).hash).toBe(`#L${from}-${to}`);
-  await page.getByRole("button", { name: `Copy lines ${from}-${to}` }).click();
-  await page.getByText("Copied", { exact: true }).waitFor();
-  const copied = (await page.evaluate(() => navigator.clipboard.readText())).split("\n");
-  expect(copied.length).toBe(4);
-  expect(copied[0]).toMatch(/^err \d+$/);
+  const other = await context.newPage();
+  try {
+    await other.goto(link!);
+    await other.locator('[data-id="200"]').waitFor();
+    expect(await other.locator("[data-testid=lines] [data-id].bg-accent-wash").evaluateAll((rows) => rows.map((one) => Number((one as HTMLElement).dataset["id"])))).toEqual([200, 201, 202, 203]);
+  } finally {
+    await other.close();
+  }
+  expect(window.complaints).toEqual([]);
 });

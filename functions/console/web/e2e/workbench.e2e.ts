@@ -1,4 +1,4 @@
-/** What the workbench promises besides the walk: nothing that is typed is lost, what was open is open again, versions are compared. */
+/** The workbench in detail: nothing is lost by accident, versions are compared, the terminal forgets what is old, tabs are remembered. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Stack, Window } from "./stack";
 
@@ -8,8 +8,9 @@ let config: string;
 
 beforeAll(async () => {
   stack = await Stack.start();
-  config = await stack.config();
+  config = await stack.config("Members");
   window = await Window.open();
+  await window.visit(stack, `/w/${stack.workspace}/configs/${config}`);
 });
 
 afterAll(async () => {
@@ -17,81 +18,132 @@ afterAll(async () => {
   await stack?.stop();
 });
 
-const FILE = "src/ade_config/columns/email.py";
-const workbench = () => window.visit(stack, `/w/${stack.workspace}/configs/${config}`);
-const stored = async () => (await fetch(`${stack.url}/api/v1/workspaces/${stack.workspace}/configs/${config}/files/${FILE}`, { headers: { Authorization: `Bearer ${stack.key}` } })).text();
+const EMAIL = "src/ade_config/columns/email.py";
+const read = async () => (await fetch(`${stack.url}/api/v1/workspaces/${stack.workspace}/configs/${config}/files/${EMAIL}`, { headers: { Authorization: `Bearer ${stack.key}` } })).text();
 
-/** Answers the next question of the page; what was asked. */
-function asked(answer: "accept" | "dismiss"): Promise<string> {
-  return new Promise((resolve) => window.page.once("dialog", (dialog) => void dialog[answer]().then(() => resolve(dialog.message()))));
+async function open(name: string): Promise<void> {
+  await window.page.getByRole("treeitem", { name }).click();
+  await window.page.getByRole("tab", { name, selected: true }).waitFor();
 }
 
-test("what is not saved is not left by accident", async () => {
+/** Types at the end of the open file. */
+async function type(text: string): Promise<void> {
   const { page } = window;
-  await workbench();
-  await page.getByRole("treeitem", { name: "email.py" }).click();
-  const editor = page.getByRole("textbox", { name: /email\.py/ });
-  await editor.click();
+  await page.getByRole("textbox", { name: /^Contents of/ }).click();
   await page.keyboard.press("Control+End");
-  await page.keyboard.type("# Half a thought.\n");
-  await page.getByRole("tab", { name: "email.py not saved" }).waitFor();
-  const before = await stored();
+  await page.keyboard.type(text);
+}
 
-  let question = asked("dismiss");
-  await page.getByRole("link", { name: "Runs", exact: true }).click();
-  expect(await question).toContain("leave without saving?");
-  await editor.getByText("# Half a thought.").waitFor();
-  expect(page.url()).toContain(config);
-
-  question = asked("dismiss");
-  await page.getByRole("tab", { name: /email\.py/ }).press("Delete");
-  expect(await question).toContain("is not saved");
-  await editor.getByText("# Half a thought.").waitFor();
-
-  question = asked("accept");
-  await page.getByRole("link", { name: "Runs", exact: true }).click();
-  await question;
-  await page.getByRole("heading", { name: "Runs" }).waitFor();
-  expect(await stored()).toBe(before);
-});
-
-test("files that were open are open again", async () => {
+async function saveAndBuild(): Promise<void> {
   const { page } = window;
-  await workbench();
-  for (const name of ["email.py", "first_name.py"]) {
-    await page.getByRole("treeitem", { name }).click();
-    await page.getByRole("tab", { name }).waitFor();
-  }
-  await page.reload();
-  await page.getByRole("tab", { name: "email.py" }).waitFor();
-  await page.getByRole("tab", { name: "first_name.py", selected: true }).waitFor();
-});
-
-test("versions are compared line by line", async () => {
-  const { page } = window;
-  await page.getByRole("button", { name: "Build", exact: true }).click();
-  await page.getByText(/^Build succeeded/).waitFor({ timeout: 40_000 });
-  await page.getByRole("tab", { name: "email.py" }).click();
-  await page.getByRole("textbox", { name: /email\.py/ }).click();
-  await page.keyboard.press("Control+End");
-  await page.keyboard.type("# Added after the build.\n");
   await page.keyboard.press("Control+s");
   await page.getByRole("button", { name: "Save" }).and(page.locator(":disabled")).waitFor();
+  await page.keyboard.press("Control+b");
+  await page.getByRole("tabpanel").getByText(/^Build succeeded/).last().waitFor({ timeout: 40_000 });
+  await page.getByRole("button", { name: "Build", exact: true }).and(page.locator(":enabled")).waitFor();
+}
 
-  await page.getByRole("button", { name: "More" }).click();
-  await page.getByRole("menuitem", { name: /Versions/ }).click();
-  const dialog = page.getByRole("dialog", { name: "Versions" });
-  await dialog.getByText("1 file differs").waitFor();
-  await dialog.getByRole("region", { name: FILE }).getByText("+# Added after the build.", { exact: true }).waitFor();
-  await page.keyboard.press("Escape");
+test("who leaves with unsaved changes is asked, and stays with them or goes without", async () => {
+  const { page } = window;
+  await open("email.py");
+  const before = await read();
+  await type("# Not saved yet.\n");
+  const editor = page.getByRole("textbox", { name: /email\.py/ });
+  const question = page.getByRole("dialog", { name: "Leave without saving?" });
+
+  await page.getByRole("link", { name: "Runs", exact: true }).click();
+  await question.getByText(EMAIL).waitFor();
+  await question.getByRole("button", { name: "Stay" }).click();
+  await question.waitFor({ state: "detached" });
+  expect(page.url()).toContain(`/configs/${config}`);
+  await editor.getByText("# Not saved yet.").waitFor();
+
+  // The tab's own close button, and a file's.
+  const asked = page.waitForEvent("dialog");
+  await page.close({ runBeforeUnload: true });
+  const dialog = await asked;
+  expect(dialog.type()).toBe("beforeunload");
+  await dialog.dismiss();
+  await page.getByRole("button", { name: `Close ${EMAIL}`, includeHidden: true }).click();
+  await page.getByRole("dialog", { name: "Close email.py without saving?" }).getByRole("button", { name: "Keep it open" }).click();
+  await editor.getByText("# Not saved yet.").waitFor();
+
+  await page.getByRole("link", { name: "Runs", exact: true }).click();
+  await question.getByRole("button", { name: "Leave" }).click();
+  await page.getByRole("heading", { name: "Runs" }).waitFor();
+  expect(await read()).toBe(before);
 });
 
-test("the terminal is emptied", async () => {
+test("the open files, their order and the panel are there again after a reload", async () => {
   const { page } = window;
-  await page.getByText(/^Build succeeded/).waitFor();
+  await page.getByRole("link", { name: "Configs", exact: true }).click();
+  await page.getByRole("link", { name: "Members" }).click();
+  await open("email.py");
+  await open("first_name.py");
+  await open("settings.toml");
+  await open("first_name.py");
+  await page.getByRole("tab", { name: "Terminal" }).click();
+  const tabs = page.getByRole("tablist", { name: "Open files" }).getByRole("tab");
+  const shown = () => tabs.evaluateAll((all) => all.map((tab) => `${tab.textContent}${tab.getAttribute("aria-selected") === "true" ? " *" : ""}`));
+  const expected = ["email.py", "first_name.py *", "settings.toml"];
+  expect(await shown()).toEqual(expected);
+  await page.reload();
+  await expect.poll(shown).toEqual(expected);
+  await page.getByRole("textbox", { name: /first_name\.py/ }).waitFor();
+  await page.getByRole("tab", { name: "Terminal", selected: true }).waitFor();
+});
+
+test("versions are compared, with the draft and with each other", async () => {
+  const { page } = window;
+  await open("email.py");
+  await saveAndBuild();
+  await type("# The second version.\n");
+  await page.keyboard.press("Control+s");
+  await page.getByRole("button", { name: "Save" }).and(page.locator(":disabled")).waitFor();
+  const dialog = page.getByRole("dialog", { name: "Versions" });
+  const compare = async () => {
+    await page.getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: /Versions/ }).click();
+    await dialog.waitFor();
+  };
+  const patch = dialog.getByRole("region", { name: EMAIL });
+  await compare();
+  await dialog.getByText("1 file differs", { exact: true }).waitFor();
+  await patch.getByText("+# The second version.").waitFor();
+  await page.keyboard.press("Escape");
+
+  await saveAndBuild();
+  await compare();
+  await dialog.getByText("Both have the same files.").waitFor();
+  const [newest, oldest] = await dialog.getByLabel("Before", { exact: true }).getByRole("option").evaluateAll((all) => all.map((one) => (one as HTMLOptionElement).value));
+  await dialog.getByLabel("Before", { exact: true }).selectOption(newest!);
+  await dialog.getByLabel("After", { exact: true }).selectOption(oldest!);
+  await patch.getByText("-# The second version.").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+});
+
+test("the terminal keeps the newest lines only, and is cleared", async () => {
+  const { page } = window;
+  await open("email.py");
+  await type("for n in range(6000): print('printed', n)\n");
+  await saveAndBuild();
+  const copied = async () => {
+    await page.getByRole("button", { name: "Copy what is shown" }).click();
+    await page.getByText("Copied").last().waitFor();
+    return (await page.evaluate(() => navigator.clipboard.readText())).split("\n");
+  };
+  const lines = await copied();
+  expect(lines.length).toBeGreaterThanOrEqual(5000);
+  expect(lines.length).toBeLessThanOrEqual(5500);
+  expect(lines).toContain("printed 5999");
+  expect(lines).not.toContain("printed 0");
+
   await page.getByRole("button", { name: "Clear" }).click();
   await page.getByText("Builds, checks and test runs tell here what they do.").waitFor();
-  expect(await page.locator("[data-testid=lines] [data-id]").count()).toBe(0);
+  expect(await copied()).toEqual([""]);
+  // What comes next is shown as before.
+  await page.keyboard.press("Control+b");
+  await page.getByText("Nothing has changed: the active build fits.").waitFor();
+  expect(window.complaints).toEqual([]);
 });
-
-test("no page complained", () => expect(window.complaints).toEqual([]));

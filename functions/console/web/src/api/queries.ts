@@ -61,6 +61,7 @@ export const configsQuery = (workspace: string) =>
     queryKey: ["configs", workspace],
     queryFn: ({ signal }) =>
       data(api.GET("/workspaces/{workspace_id}/configs", { params: { path: { workspace_id: workspace }, query: { limit: 200 } }, signal })),
+    refetchInterval: (query) => (query.state.data?.data.some(({ building_build_id, last_run }) => building_build_id !== null || (last_run && isLive(last_run.status))) ? 2_000 : 15_000),
   });
 
 export const configQuery = (workspace: string, config: string) =>

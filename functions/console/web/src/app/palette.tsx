@@ -7,13 +7,13 @@ import type { ReactNode } from "react";
 import { configsQuery, runsQuery, workspacesQuery } from "@/api/queries";
 import { ago, shortId } from "@/lib/format";
 import { signOut } from "@/session/session";
-import { useGiveBack } from "@/ui/dialog";
+import { useReturnFocus } from "@/ui/return-focus";
 import { setTheme } from "./theme";
 
 /** Everything there is, one name away. */
 export default function Palette({ workspace, onClose }: { workspace: string; onClose: () => void }) {
   const navigate = useNavigate();
-  const giveBack = useGiveBack();
+  const onCloseAutoFocus = useReturnFocus(true);
   const { data: configs } = useQuery(configsQuery(workspace));
   const { data: workspaces } = useQuery(workspacesQuery);
   const { data: runs } = useInfiniteQuery(runsQuery(workspace, {}));
@@ -25,7 +25,7 @@ export default function Palette({ workspace, onClose }: { workspace: string; onC
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className="fixed inset-0 z-40 bg-black/40" />
-        <Dialog.Content onCloseAutoFocus={giveBack} aria-describedby={undefined} className="fixed top-[14vh] left-1/2 z-50 w-[calc(100vw-2rem)] max-w-xl -translate-x-1/2 overflow-hidden rounded-xl border border-line bg-raised shadow-float">
+        <Dialog.Content aria-describedby={undefined} onCloseAutoFocus={onCloseAutoFocus} className="fixed top-[14vh] left-1/2 z-50 w-[calc(100vw-2rem)] max-w-xl -translate-x-1/2 overflow-hidden rounded-xl border border-line bg-raised shadow-float">
           <Dialog.Title className="sr-only">Go to</Dialog.Title>
           <Command label="Go to" loop>
             <Command.Input autoFocus placeholder="Go to a screen, a config, a run, or do something …" className="h-12 w-full border-b border-line bg-transparent px-4 text-base outline-none" />

@@ -8,7 +8,7 @@ import { cn } from "@/lib/cn";
 import { signOut, useSession } from "@/session/session";
 import { IconButton } from "@/ui/button";
 import { Keys, pressed } from "@/ui/keys";
-import { Menu, MenuItem, MenuLabel } from "@/ui/menu";
+import { Menu, MenuChoice, MenuLabel } from "@/ui/menu";
 import { LoadingRows } from "@/ui/states";
 import { useAway } from "./reach";
 import { useSafeMode } from "./safe-mode";
@@ -108,7 +108,8 @@ export function Shell() {
         <SafeModeBanner />
         <main id="main" tabIndex={-1} className="thin-scroll min-h-0 flex-1 overflow-y-auto outline-none">
           <Suspense fallback={<LoadingRows />}>
-            <Outlet />
+            {/* Nothing that was typed or chosen in one workspace is left for another. */}
+            <Outlet key={workspace} />
           </Suspense>
         </main>
       </div>
@@ -140,9 +141,9 @@ function WorkspaceSwitcher({ workspace }: { workspace: string }) {
     >
       <MenuLabel>Workspaces</MenuLabel>
       {data?.data.map(({ id, name }) => (
-        <MenuItem key={id} onSelect={() => void navigate({ to: "/w/$workspace/documents", params: { workspace: id } })}>
-          <span className={cn("truncate", id === workspace && "font-medium text-accent")}>{name}</span>
-        </MenuItem>
+        <MenuChoice key={id} chosen={id === workspace} onSelect={() => void navigate({ to: "/w/$workspace/documents", params: { workspace: id } })}>
+          <span className="truncate">{name}</span>
+        </MenuChoice>
       ))}
     </Menu>
   );
@@ -150,8 +151,9 @@ function WorkspaceSwitcher({ workspace }: { workspace: string }) {
 
 function HealthDot() {
   const { data, isError } = useQuery(healthQuery);
+  const away = useAway();
   const { workspace } = useParams({ from: "/w/$workspace" });
-  const status = isError ? "unreachable" : (data?.status ?? "unknown");
+  const status = isError || away ? "unreachable" : (data?.status ?? "unknown");
   const colour = status === "available" ? "bg-good" : status === "degraded" ? "bg-warn" : status === "unknown" ? "bg-line-strong" : "bg-bad";
   return (
     <Link to="/w/$workspace/settings" params={{ workspace }} hash="health" className="mr-auto flex h-8 items-center gap-2 rounded-md px-2.5 text-xs text-soft hover:bg-ink/6 hover:text-ink">
@@ -176,10 +178,10 @@ function ThemeMenu() {
       }
     >
       {themes.map(([name, label, icon]) => (
-        <MenuItem key={name} onSelect={() => setTheme(name)}>
+        <MenuChoice key={name} chosen={name === theme} onSelect={() => setTheme(name)}>
           {icon}
-          <span className={cn(name === theme && "font-medium text-accent")}>{label}</span>
-        </MenuItem>
+          {label}
+        </MenuChoice>
       ))}
     </Menu>
   );

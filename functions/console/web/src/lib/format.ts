@@ -27,6 +27,11 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** What lies between two times of records, which are whole seconds: of less than one nothing more is known. */
+export function took(seconds: number): string {
+  return seconds < 1 ? "< 1 s" : duration(seconds * 1000);
+}
+
 /** `just now`, `5 min ago`, `3 h ago`, then the date. */
 export function ago(seconds: number, now = Date.now()): string {
   const past = Math.max(0, now / 1000 - seconds);
@@ -62,6 +67,11 @@ export function elapsed(milliseconds: number): string {
 export function shortId(id: string): string {
   const [prefix, ulid] = id.split("_");
   return ulid ? `${prefix}_…${ulid.slice(-6)}` : id;
+}
+
+/** Why a run failed, without what its code says already: that a build did, and which. */
+export function reason(message: string): string {
+  return message.replace(/^the build build_\w+ failed: /i, "");
 }
 
 /** A machine's word as people read it: `engine_error` → `engine error`. */

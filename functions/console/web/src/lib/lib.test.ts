@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ansi, plain } from "./ansi";
 import { columnName, parseCell } from "./cells";
-import { ago, bytes, duration, elapsed, shortId } from "./format";
+import { ago, bytes, duration, elapsed, reason, shortId, took } from "./format";
 
 describe("formats", () => {
   test("sizes", () => {
@@ -10,12 +10,17 @@ describe("formats", () => {
   test("durations", () => {
     expect([0, 850, 3000, 4200, 12_400, 200_000, 7_500_000].map(duration)).toEqual(["0 ms", "850 ms", "3 s", "4.2 s", "12 s", "3 min 20 s", "2 h 5 min"]);
     expect(duration(-5)).toBe("0 ms");
+    expect([0, 1, 75].map(took)).toEqual(["< 1 s", "1 s", "1 min 15 s"]);
   });
   test("how long ago", () => {
     const now = 1_800_000_000_000;
     const before = (seconds: number) => ago(1_800_000_000 - seconds, now);
     expect([0, 60, 3600 * 5, 86_400 * 2].map(before)).toEqual(["just now", "1 min ago", "5 h ago", "2 days ago"]);
     expect(ago(1_800_000_100, now), "clocks differ").toBe("just now");
+  });
+  test("reasons", () => {
+    expect(reason("the build build_01JZX3Q4T5V6W7X8Y9ZABCDEFG failed: columns/email.py:35: NameError")).toBe("columns/email.py:35: NameError");
+    expect(reason("The time is up.")).toBe("The time is up.");
   });
   test("others", () => {
     expect(elapsed(12_345)).toBe("+12.345");

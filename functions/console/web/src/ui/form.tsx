@@ -47,7 +47,7 @@ export function Checkbox({ label, note, className, ...rest }: ComponentProps<"in
 /** Chooses a zip archive of a config's files. */
 export function ArchiveField({ onFile }: { onFile: (file: File | undefined) => void }) {
   return (
-    <Field label="Archive" note="A .zip with the files under the paths that they have in the config, as an export has them.">
+    <Field label="Archive" note="A .zip like one that was exported here: every file under its path in the config.">
       {(ids) => <input {...ids} type="file" accept=".zip,application/zip" className="text-soft file:mr-3 file:h-8 file:rounded-md file:border file:border-solid file:border-line file:bg-surface file:px-3 file:text-ink" onChange={(event) => onFile(event.target.files?.[0])} />}
     </Field>
   );

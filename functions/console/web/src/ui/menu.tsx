@@ -33,6 +33,11 @@ export function MenuItem({ className, danger, ...rest }: ComponentProps<typeof D
   );
 }
 
+/** One of several, of which the chosen one is marked. */
+export function MenuChoice({ chosen, className, ...rest }: ComponentProps<typeof DropdownMenu.Item> & { chosen: boolean }) {
+  return <MenuItem role="menuitemradio" aria-checked={chosen} className={cn(chosen && "font-medium text-accent [&_svg]:text-accent", className)} {...rest} />;
+}
+
 export function MenuSeparator() {
   return <DropdownMenu.Separator className="my-1 h-px bg-line" />;
 }

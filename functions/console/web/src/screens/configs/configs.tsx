@@ -10,7 +10,7 @@ import { Dialog } from "@/ui/dialog";
 import { ArchiveField, Field, Input, Select } from "@/ui/form";
 import { Page } from "@/ui/page";
 import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
-import { Badge } from "@/ui/status";
+import { Badge, Status } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
 
 export function ConfigsScreen() {
@@ -42,6 +42,7 @@ export function ConfigsScreen() {
               <tr>
                 <Th className="w-1/2">Name</Th>
                 <Th>Status</Th>
+                <Th>Last run</Th>
                 <Th className="text-right">Changed</Th>
               </tr>
             </thead>
@@ -55,6 +56,14 @@ export function ConfigsScreen() {
                   </Td>
                   <Td>
                     {config.building_build_id ? <Badge tone="info">building</Badge> : config.status === "active" ? <Badge tone="good">built</Badge> : <Badge>draft only</Badge>}
+                  </Td>
+                  <Td>
+                    {config.last_run ? (
+                      <Link to="/w/$workspace/runs/$run" params={{ workspace, run: config.last_run.id }} className="inline-flex items-center gap-2 rounded-full hover:underline">
+                        <Status status={config.last_run.status} />
+                        <span className="num text-xs whitespace-nowrap text-faint">{ago(config.last_run.created)}</span>
+                      </Link>
+                    ) : <span className="text-faint">–</span>}
                   </Td>
                   <Td className="num text-right text-soft" title={moment(config.updated)}>{ago(config.updated)}</Td>
                 </Tr>

@@ -41,9 +41,19 @@ export function DocumentsScreen() {
   const input = useRef<HTMLInputElement>(null);
   const safeMode = useSafeMode();
 
-  // The address follows what is typed, when typing pauses.
+  // The address follows what is typed, when typing pauses; what is typed follows an address that somebody goes to.
+  const written = useRef(search.q ?? "");
   useEffect(() => {
-    const timer = setTimeout(() => void navigate({ from: "/w/$workspace/documents", search: (before) => ({ ...before, q: q || undefined }), replace: true }), 200);
+    if ((search.q ?? "") === written.current) return;
+    written.current = search.q ?? "";
+    setTyped(written.current);
+  }, [search.q]);
+  useEffect(() => {
+    if (q === written.current) return;
+    const timer = setTimeout(() => {
+      written.current = q;
+      void navigate({ from: "/w/$workspace/documents", search: (before) => ({ ...before, q: q || undefined }), replace: true });
+    }, 200);
     return () => clearTimeout(timer);
   }, [q, navigate]);
 
@@ -53,8 +63,8 @@ export function DocumentsScreen() {
     () => [
       {
         id: "select",
-        header: ({ table }) => <input type="checkbox" aria-label="Select all" className="size-4 accent-(--accent)" checked={table.getIsAllRowsSelected()} onChange={table.getToggleAllRowsSelectedHandler()} />,
-        cell: ({ row }) => <input type="checkbox" aria-label={`Select ${row.original.name}`} className="size-4 accent-(--accent)" checked={row.getIsSelected()} onChange={row.getToggleSelectedHandler()} />,
+        header: ({ table }) => <input type="checkbox" aria-label="Select all" className="block size-4 accent-(--accent)" checked={table.getIsAllRowsSelected()} onChange={table.getToggleAllRowsSelectedHandler()} />,
+        cell: ({ row }) => <input type="checkbox" aria-label={`Select ${row.original.name}`} className="block size-4 accent-(--accent)" checked={row.getIsSelected()} onChange={row.getToggleSelectedHandler()} />,
         meta: { className: "w-10" },
       },
       {
@@ -85,7 +95,7 @@ export function DocumentsScreen() {
         id: "actions",
         header: () => <span className="sr-only">Actions</span>,
         cell: ({ row: { original } }) => (
-          <div className="flex justify-end gap-0.5">
+          <div className="flex items-center justify-end gap-0.5">
             {original.status === "ready" ? (
               <Button size="small" onClick={() => setRunning([original])} blocked={safeMode && `Safe mode: ${safeMode}`} aria-label={`Run ${original.name}`}>
                 <Play />
@@ -103,6 +113,7 @@ export function DocumentsScreen() {
   );
   const table = useReactTable({ data: rows, columns, getCoreRowModel: getCoreRowModel(), getRowId: ({ id }) => id, state: { rowSelection: selection }, onRowSelectionChange: setSelection });
   const selected = table.getSelectedRowModel().rows.map(({ original }) => original);
+  const runnable = selected.filter(({ status }) => status === "ready");
   const filtered = Boolean(search.q ?? search.status);
 
   const drop = (event: DragEvent) => {
@@ -169,7 +180,7 @@ export function DocumentsScreen() {
             {selected.length > 0 ? (
               <div className="ml-auto flex items-center gap-2" role="status">
                 <span className="text-soft">{selected.length} selected</span>
-                <Button onClick={() => setRunning(selected.filter(({ status }) => status === "ready"))} blocked={safeMode && `Safe mode: ${safeMode}`}>
+                <Button onClick={() => setRunning(runnable)} blocked={safeMode ? `Safe mode: ${safeMode}` : runnable.length === 0 && "None of them is uploaded."}>
                   <Play />
                   Run
                 </Button>

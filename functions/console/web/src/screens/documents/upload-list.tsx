@@ -51,8 +51,8 @@ function Row({ upload: { key, file, state } }: { upload: Upload }) {
           <p className="text-xs text-soft">The same file is here already, as “{state.of.name}”.</p>
         ) : null}
       </div>
-      <span className="shrink-0 text-xs text-faint">
-        {state.step === "waiting" ? "waiting" : state.step === "hashing" ? "reading" : state.step === "checking" ? "checking" : null}
+      <span className="num shrink-0 text-xs text-faint">
+        {state.step === "sending" ? `${Math.round(done * 100)} %` : state.step === "waiting" ? "waiting" : state.step === "hashing" ? "reading" : state.step === "checking" ? "checking" : null}
       </span>
       {state.step === "duplicate" ? <Button size="small" onClick={() => uploadAnyway(key)}>Upload anyway</Button> : null}
       {state.step === "failed" ? <IconButton label="Try again" size="tiny" onClick={() => retryUpload(key)}><RotateCw /></IconButton> : null}

@@ -43,6 +43,7 @@ export function upload(workspace: string, files: Iterable<File>): void {
 
 export function uploadAnyway(key: number): void {
   uploads = uploads.map((one) => (one.key === key ? { ...one, force: true, state: { step: "waiting" } } : one));
+  for (const listener of listeners) listener();
   start();
 }
 

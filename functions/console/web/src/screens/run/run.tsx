@@ -6,7 +6,7 @@ import { Problem } from "@/api/problem";
 import { type Run, artifactDownload, artifactQuery, configsQuery, isLive, runQuery, save } from "@/api/queries";
 import type { RunTab } from "@/app/router";
 import { useSafeMode } from "@/app/safe-mode";
-import { bytes, count, moment, shortId, words } from "@/lib/format";
+import { bytes, count, moment, reason, shortId, words } from "@/lib/format";
 import { useLog } from "@/stream/use-log";
 import { Button } from "@/ui/button";
 import { Menu } from "@/ui/menu";
@@ -141,7 +141,7 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
       {run.error_message ? (
         <p role="alert" className="rounded-lg border border-bad/25 bg-bad-wash px-3 py-2 text-bad">
           {run.failure ? <strong className="font-semibold">{words(run.failure.code)} · </strong> : null}
-          {run.error_message}
+          {reason(run.error_message)}
         </p>
       ) : run.summary ? (
         <p className="text-soft">{run.summary}</p>

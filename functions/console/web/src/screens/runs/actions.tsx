@@ -1,7 +1,7 @@
 /** What can be done with a run that is there: ended, or done again. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { RotateCw } from "lucide-react";
+import { Hammer, RotateCw } from "lucide-react";
 import { api, data } from "@/api/client";
 import { type Run, isLive } from "@/api/queries";
 import { useSafeMode } from "@/app/safe-mode";
@@ -41,7 +41,7 @@ export function RetryItems({ run, retry }: { run: Run; retry: ReturnType<typeof 
         Run again with the same build
       </MenuItem>
       <MenuItem onSelect={() => retry.mutate("current")} disabled={blocked}>
-        <RotateCw />
+        <Hammer />
         Run again with the rules as they are now
       </MenuItem>
     </>

@@ -3,7 +3,8 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { Ban, Blocks, Download, FileSpreadsheet, History, MoreHorizontal, X } from "lucide-react";
 import { useMemo } from "react";
 import { type Run, configsQuery, isLive, runsQuery } from "@/api/queries";
-import { ago, duration, moment, shortId } from "@/lib/format";
+import { cn } from "@/lib/cn";
+import { ago, moment, reason, shortId, took } from "@/lib/format";
 import { Button, IconButton } from "@/ui/button";
 import { Select } from "@/ui/form";
 import { Menu, MenuItem, MenuSeparator } from "@/ui/menu";
@@ -87,7 +88,7 @@ export function RunsScreen() {
                   <Th>Status</Th>
                   <Th className="w-2/5">Document</Th>
                   <Th>Config</Th>
-                  <Th>Result</Th>
+                  <Th className="w-3/5">Result</Th>
                   <Th className="text-right">Duration</Th>
                   <Th className="text-right">Started</Th>
                   <Th><span className="sr-only">Actions</span></Th>
@@ -126,9 +127,9 @@ function RunRow({ run, workspace, config, onOnly }: { run: Run; workspace: strin
           by {run.submitted_by.name ?? run.submitted_by.id}
         </button>
       </Td>
-      <Td className="max-w-40 truncate text-soft">{config ?? shortId(run.config_id)}</Td>
-      <Td className="max-w-72 truncate text-soft" title={run.error_message ?? run.summary ?? undefined}>
-        {run.status === "failed" ? <span className="text-bad">{run.error_message}</span> : (run.summary ?? run.error_message)}
+      <Td className="max-w-40 truncate text-soft" title={config}>{config ?? shortId(run.config_id)}</Td>
+      <Td className="max-w-0 text-xs leading-4 text-soft" title={run.error_message ?? run.summary ?? undefined}>
+        <span className={cn("line-clamp-2 text-pretty break-words", run.status === "failed" && "text-bad")}>{run.status === "failed" ? reason(run.error_message ?? "") : (run.summary ?? run.error_message)}</span>
       </Td>
       <Td className="num text-right whitespace-nowrap text-soft">
         <RunDuration run={run} />
@@ -174,9 +175,7 @@ export function RunDuration({ run }: { run: Run }) {
   const live = isLive(run.status) && run.started !== null;
   const now = useNow(live);
   if (run.started === null) return "–";
-  // Records have whole seconds.
-  if (run.finished === run.started) return "under 1 s";
-  return duration((run.finished === null ? Math.max(now / 1000, run.started) : run.finished) * 1000 - run.started * 1000);
+  return took(Math.floor(run.finished ?? Math.max(now / 1000, run.started)) - run.started);
 }
 
 function Chip({ label, onRemove }: { label: string; onRemove: () => void }) {

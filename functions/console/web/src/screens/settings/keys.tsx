@@ -42,7 +42,7 @@ export function Keys({ workspace }: { workspace: string }) {
     >
       <Card>
         {keys.isPending ? <LoadingRows rows={2} /> : keys.error ? <Failed error={keys.error} retry={() => void keys.refetch()} /> : keys.data.data.length === 0 ? (
-          <Empty icon={<KeyRound />} title="No keys in this workspace">Make one for each program that uses it.</Empty>
+          <Empty icon={<KeyRound />} title="No keys in this workspace" className="py-8">Make one for each program that uses it.</Empty>
         ) : (
           <Table>
             <thead>

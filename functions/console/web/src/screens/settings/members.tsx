@@ -3,7 +3,7 @@ import { Plus, Trash2, Users } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { type Schemas, api, data } from "@/api/client";
 import { Button, IconButton } from "@/ui/button";
-import { Dialog } from "@/ui/dialog";
+import { Confirm, Dialog } from "@/ui/dialog";
 import { Field, Input, Select } from "@/ui/form";
 import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
@@ -18,15 +18,16 @@ export function Members({ workspace }: { workspace: string }) {
     queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/members", { params: { path: { workspace_id: workspace }, query: { limit: 200 } }, signal })),
   });
   const [adding, setAdding] = useState(false);
+  const [removing, setRemoving] = useState<string>();
   const refresh = () => client.invalidateQueries({ queryKey: ["members", workspace] });
   const put = useMutation({ mutationFn: ({ subject, role }: { subject: string; role: Schemas["Role"] }) => putMember(workspace, subject, role), onSuccess: refresh, onError: (error) => failed(error) });
   const remove = useMutation({
     mutationFn: (subject: string) => data(api.DELETE("/workspaces/{workspace_id}/members/{subject}", { params: { path: { workspace_id: workspace, subject } } })),
     onSuccess: () => {
-      said("Removed");
-      void refresh();
+      said("The member is removed");
+      setRemoving(undefined);
+      return refresh();
     },
-    onError: (error) => failed(error),
   });
   return (
     <Section
@@ -42,7 +43,7 @@ export function Members({ workspace }: { workspace: string }) {
     >
       <Card>
         {members.isPending ? <LoadingRows rows={2} /> : members.error ? <Failed error={members.error} retry={() => void members.refetch()} /> : members.data.data.length === 0 ? (
-          <Empty icon={<Users />} title="No members">Keys work without members. Members need single sign-on.</Empty>
+          <Empty icon={<Users />} title="No members" className="py-8">Keys work without members. Members need single sign-on.</Empty>
         ) : (
           <Table>
             <thead>
@@ -61,13 +62,28 @@ export function Members({ workspace }: { workspace: string }) {
                       {ROLES.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
                     </Select>
                   </Td>
-                  <Td className="text-right"><IconButton label={`Remove ${subject}`} onClick={() => remove.mutate(subject)}><Trash2 /></IconButton></Td>
+                  <Td className="text-right"><IconButton label={`Remove ${subject}`} onClick={() => setRemoving(subject)}><Trash2 /></IconButton></Td>
                 </Tr>
               ))}
             </tbody>
           </Table>
         )}
       </Card>
+      <Confirm
+        open={removing !== undefined}
+        onOpenChange={(open) => {
+          if (open) return;
+          remove.reset();
+          setRemoving(undefined);
+        }}
+        title={`Remove ${removing}?`}
+        description="The person can't reach this workspace any more. What they made stays."
+        action="Remove"
+        busy={remove.isPending}
+        onConfirm={() => removing !== undefined && remove.mutate(removing)}
+      >
+        <Refusal error={remove.error} />
+      </Confirm>
       {adding ? <AddMember workspace={workspace} onClose={() => setAdding(false)} /> : null}
     </Section>
   );
@@ -108,7 +124,7 @@ function AddMember({ workspace, onClose }: { workspace: string; onClose: () => v
           add.mutate();
         }}
       >
-        <Field label="Subject" note="What the identity provider calls the person: the `sub` of its tokens.">{(ids) => <Input {...ids} autoFocus className="font-mono" value={subject} onChange={(event) => setSubject(event.target.value)} />}</Field>
+        <Field label="Subject" note={<>What the identity provider calls the person: <code className="font-mono">sub</code> in its tokens.</>}>{(ids) => <Input {...ids} autoFocus className="font-mono" value={subject} onChange={(event) => setSubject(event.target.value)} />}</Field>
         <Field label="Role">
           {(ids) => (
             <Select {...ids} value={role} onChange={(event) => setRole(event.target.value as Schemas["Role"])}>

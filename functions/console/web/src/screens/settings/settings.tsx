@@ -1,7 +1,7 @@
-import { useQuery } from "@tanstack/react-query";
+import { useIsFetching, useQuery } from "@tanstack/react-query";
 import { useLocation, useParams } from "@tanstack/react-router";
-import { type ReactNode, useEffect } from "react";
-import { healthQuery, workspacesQuery } from "@/api/queries";
+import { type ReactNode, useEffect, useRef } from "react";
+import { healthQuery, queryClient, workspacesQuery } from "@/api/queries";
 import { moment } from "@/lib/format";
 import { Page } from "@/ui/page";
 import { Failed, LoadingRows } from "@/ui/states";
@@ -15,9 +15,15 @@ import { SafeModeSection } from "./safe-mode";
 export function SettingsScreen() {
   const { workspace } = useParams({ from: "/w/$workspace" });
   const { hash } = useLocation();
+  const loading = useIsFetching() > 0;
+  const reached = useRef("");
+  // Sections grow when their content arrives: until then the one that was asked for is brought back into sight.
   useEffect(() => {
+    if (!hash || reached.current === hash) return;
     void document.getElementById(hash)?.scrollIntoView({ block: "start" });
-  }, [hash]);
+    // Asked now: the sections have begun to fetch since this was drawn.
+    if (queryClient.isFetching() === 0) reached.current = hash;
+  }, [hash, loading]);
   return (
     <Page title="Settings" className="max-w-4xl gap-8">
       <WorkspaceSection workspace={workspace} />
@@ -66,13 +72,15 @@ function WorkspaceSection({ workspace }: { workspace: string }) {
     <Section id="workspace" title="Workspace">
       <Card>
         {isPending ? <LoadingRows rows={2} /> : error ? <Failed error={error} retry={() => void refetch()} /> : found ? (
-          <Facts facts={[["Name", found.name], ["Slug", <code key="slug" className="font-mono text-xs">{found.slug}</code>], ["Id", <code key="id" className="font-mono text-xs">{found.id}</code>], ["Created", moment(found.created)]]} />
+          <Facts facts={[["Name", found.name], ["Slug", <code key="slug" className="font-mono text-xs">{found.slug}</code>], ["ID", <code key="id" className="font-mono text-xs">{found.id}</code>], ["Created", moment(found.created)]]} />
         ) : null}
       </Card>
     </Section>
   );
 }
 
+/** What is asked, in words. */
+const COMPONENTS: Record<string, string> = { api: "API", store: "Store of records", objects: "Store of files", executor: "Executor", "safe-mode": "Safe mode" };
 const TONES = { available: "good", degraded: "warn", unavailable: "bad" } as const;
 
 function HealthSection() {
@@ -81,7 +89,7 @@ function HealthSection() {
     <Section id="health" title="Health" note={dataUpdatedAt ? `Asked at ${moment(dataUpdatedAt / 1000)}` : undefined}>
       <Card>
         {isPending ? <LoadingRows rows={5} /> : error ? <Failed error={error} retry={() => void refetch()} /> : (
-          <Facts facts={data.components.map((component) => [component.name, <span key="status" className="flex flex-wrap items-center gap-2"><Badge tone={TONES[component.status]}>{component.status}</Badge><span className="text-soft">{component.detail}</span></span>])} />
+          <Facts facts={data.components.map((component) => [COMPONENTS[component.name] ?? component.name, <span key="status" className="flex flex-wrap items-center gap-2"><Badge tone={TONES[component.status]}>{component.status}</Badge><span className="text-soft">{component.detail}</span></span>])} />
         )}
       </Card>
     </Section>

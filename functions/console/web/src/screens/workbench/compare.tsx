@@ -13,6 +13,8 @@ const look = EditorView.theme({
   "&.cm-merge-b .cm-changedLine": { backgroundColor: "var(--good-wash)" },
   "&.cm-merge-a .cm-changedText": { background: "color-mix(in srgb, var(--bad) 25%, transparent)" },
   "&.cm-merge-b .cm-changedText": { background: "color-mix(in srgb, var(--good) 25%, transparent)" },
+  // Its ornaments are in no font that is loaded here.
+  ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: "none" },
   ".cm-collapsedLines": { background: "var(--sunken)", color: "var(--soft)" },
 });
 

@@ -82,6 +82,7 @@ export function Tree({ files, active, dirty, problems, onOpen, onMenu }: { files
     event.preventDefault();
     act();
   };
+  const problemsOf = (number: number) => (number === 1 ? "1 problem" : `${number} problems`);
   const entry = rows.some(({ node }) => node.path === focused) ? focused : (active ?? rows[0]?.node.path);
 
   return (
@@ -113,7 +114,7 @@ export function Tree({ files, active, dirty, problems, onOpen, onMenu }: { files
             {isFolder ? closed.has(node.path) ? <ChevronRight /> : <ChevronDown /> : null}
             {isFolder ? <Folder className="text-faint" /> : node.name.endsWith(".py") ? <FileCode2 className="text-info" /> : <FileText className="text-faint" />}
             <span className={cn("truncate", count && "text-bad")}>{node.name}</span>
-            {dirty.includes(node.path) ? <span className="ml-auto size-2 shrink-0 rounded-full bg-accent" role="img" aria-label="not saved" /> : count ? <span className="num ml-auto text-2xs text-bad" aria-label={`${count} problems`}>{count}</span> : null}
+            {dirty.includes(node.path) ? <span className="ml-auto size-2 shrink-0 rounded-full bg-accent" role="img" aria-label="not saved" /> : count ? <span className="num ml-auto text-2xs text-bad" aria-label={problemsOf(count)}>{count}</span> : null}
           </li>
         );
       })}

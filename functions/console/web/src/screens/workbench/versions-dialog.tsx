@@ -111,7 +111,7 @@ function WithExport({ configKey, version, label, children }: { configKey: Config
 /** A difference in unified format. */
 function Patch({ patch }: { patch: string }) {
   // The names of the files are in the heading.
-  const lines = patch.split("\n").filter((line) => !line.startsWith("--- ") && !line.startsWith("+++ "));
+  const lines = patch.trimEnd().split("\n").filter((line) => !line.startsWith("--- ") && !line.startsWith("+++ "));
   return (
     <pre tabIndex={0} className="thin-scroll max-h-96 overflow-auto py-1 font-mono text-xs leading-5">
       {lines.map((line, index) => (

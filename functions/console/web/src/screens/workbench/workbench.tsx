@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ArrowLeft, CircleAlert, FileArchive, FilePlus2, FlaskConical, GitCompare, Hammer, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, Upload, X } from "lucide-react";
-import { type KeyboardEvent as ReactKeyboardEvent, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { Fragment, type KeyboardEvent as ReactKeyboardEvent, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { exportArchive } from "@/api/config-archives";
 import { type ConfigKey, deleteFile, listFiles, moveFile, writeFile } from "@/api/config-files";
 import { type Run, configQuery, queryClient } from "@/api/queries";
@@ -9,6 +9,7 @@ import { useSafeMode } from "@/app/safe-mode";
 import { useStored } from "@/app/stored";
 import { cn } from "@/lib/cn";
 import { Button, IconButton } from "@/ui/button";
+import { Confirm } from "@/ui/dialog";
 import { pressed } from "@/ui/keys";
 import { Menu, MenuItem } from "@/ui/menu";
 import { useTitle } from "@/ui/page";
@@ -53,6 +54,8 @@ function Workbench({ workspace, config }: ConfigKey) {
   const [naming, setNaming] = useState<{ from: string | undefined }>();
   const [comparing, setComparing] = useState(false);
   const [importing, setImporting] = useState(false);
+  const [closing, setClosing] = useState<OpenFile>();
+  const [deleting, setDeleting] = useState<string>();
   const [run, setRun] = useState<Run>();
   const safeMode = useSafeMode();
   const stop = useRef<AbortController>(new AbortController());
@@ -78,10 +81,7 @@ function Workbench({ workspace, config }: ConfigKey) {
   }, [listing.data, work]);
 
   // What is not saved is not lost by accident.
-  useBlocker({
-    shouldBlockFn: () => work.dirty.length > 0 && !window.confirm(`${work.dirty.map(({ path }) => path).join(", ")}: leave without saving?`),
-    enableBeforeUnload: () => work.dirty.length > 0,
-  });
+  const leaving = useBlocker({ shouldBlockFn: ({ current, next }) => work.dirty.length > 0 && current.pathname !== next.pathname, enableBeforeUnload: () => work.dirty.length > 0, withResolver: true });
 
   const refresh = useCallback(() => queryClient.invalidateQueries({ queryKey: ["configs", workspace, config, "files"] }), [workspace, config]);
   const active = files.get(files.active);
@@ -162,8 +162,9 @@ function Workbench({ workspace, config }: ConfigKey) {
     await refresh();
   };
   const remove = async (path: string) => {
+    setDeleting(undefined);
     const entry = listing.data?.files.find((file) => file.path === path);
-    if (!entry || !window.confirm(`Delete ${path} from the draft? Versions that hold it keep it.`)) return;
+    if (!entry) return;
     try {
       await deleteFile(key, path, work.get(path)?.etag ?? entry.etag);
       work.close(path);
@@ -235,7 +236,7 @@ function Workbench({ workspace, config }: ConfigKey) {
             <span className="flex">
               <IconButton label="New file" size="tiny" onClick={() => setNaming({ from: undefined })}><FilePlus2 /></IconButton>
               <IconButton label="Rename the open file" size="tiny" disabled={!active} onClick={() => active && setNaming({ from: active.path })}><Pencil /></IconButton>
-              <IconButton label="Delete the open file" size="tiny" disabled={!active} onClick={() => active && void remove(active.path)}><Trash2 /></IconButton>
+              <IconButton label="Delete the open file" size="tiny" disabled={!active} onClick={() => active && setDeleting(active.path)}><Trash2 /></IconButton>
             </span>
           </div>
           {listing.isPending ? <LoadingRows rows={4} /> : listing.error ? <Failed error={listing.error} retry={() => void listing.refetch()} /> : (
@@ -249,9 +250,7 @@ function Workbench({ workspace, config }: ConfigKey) {
                 files={files.files}
                 active={active}
                 onShow={(path) => work.show(path)}
-                onClose={(file) => {
-                  if (!file.dirty || window.confirm(`${file.path} is not saved. Close it anyway?`)) work.close(file.path);
-                }}
+                onClose={(file) => (file.dirty ? setClosing(file) : work.close(file.path))}
               />
               <div className="min-h-0 flex-1 bg-surface">
                 {active?.state ? (
@@ -287,6 +286,35 @@ function Workbench({ workspace, config }: ConfigKey) {
         </div>
       </div>
       {naming ? <NameDialog from={naming.from} onClose={() => setNaming(undefined)} onName={(path) => (naming.from === undefined ? create(path) : rename(naming.from, path))} /> : null}
+      <Confirm
+        open={leaving.status === "blocked"}
+        onOpenChange={(open) => !open && leaving.reset?.()}
+        title="Leave without saving?"
+        description={<>What you typed is lost: <Paths paths={dirty} />.</>}
+        cancel="Stay"
+        action="Leave"
+        onConfirm={() => leaving.proceed?.()}
+      />
+      <Confirm
+        open={closing !== undefined}
+        onOpenChange={(open) => !open && setClosing(undefined)}
+        title={`Close ${nameOf(closing?.path)} without saving?`}
+        description={<>What you typed into <Paths paths={closing ? [closing.path] : []} /> is lost.</>}
+        cancel="Keep it open"
+        action="Close"
+        onConfirm={() => {
+          if (closing) work.close(closing.path);
+          setClosing(undefined);
+        }}
+      />
+      <Confirm
+        open={deleting !== undefined}
+        onOpenChange={(open) => !open && setDeleting(undefined)}
+        title={`Delete ${nameOf(deleting)}?`}
+        description={<><Paths paths={deleting === undefined ? [] : [deleting]} /> is removed from the draft. Versions that hold it keep it.</>}
+        action="Delete"
+        onConfirm={() => deleting !== undefined && void remove(deleting)}
+      />
       {comparing ? <VersionsDialog configKey={key} active={record?.active_version_id} onClose={() => setComparing(false)} /> : null}
       {importing && listing.data ? (
         <ImportDialog
@@ -305,6 +333,20 @@ function Workbench({ workspace, config }: ConfigKey) {
       <ConflictDialog conflict={files.conflict} onChoice={(choice) => void work.resolve(choice).then(refresh, (error: unknown) => failed(error, "Not saved"))} />
     </div>
   );
+}
+
+/** The last part of a path. */
+function nameOf(path = ""): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+function Paths({ paths }: { paths: string[] }) {
+  return paths.map((path, index) => (
+    <Fragment key={path}>
+      {index > 0 ? ", " : ""}
+      <code className="font-mono text-xs break-all">{path}</code>
+    </Fragment>
+  ));
 }
 
 /** The open files as tabs: one stop, in which arrow keys move and Delete closes. */
@@ -336,7 +378,7 @@ function OpenFiles({ files, active, onShow, onClose }: { files: OpenFile[]; acti
             onKeyDown={(event) => onKey(event, at)}
             className="flex h-full items-center gap-2 text-[13px] -outline-offset-2"
           >
-            {file.path.slice(file.path.lastIndexOf("/") + 1)}
+            {nameOf(file.path)}
             {file.dirty ? <span className="size-2 rounded-full bg-accent" role="img" aria-label="not saved" /> : null}
           </button>
           {/* A list of tabs may hold nothing but tabs: with the keyboard Delete does the same. */}

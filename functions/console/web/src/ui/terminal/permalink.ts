@@ -11,6 +11,12 @@ export function parseRange(hash: string): Range | undefined {
   return { from: Math.min(one, other), to: Math.max(one, other) };
 }
 
+/** The address of lines of what is shown. Written out: the page has a base, which an address of a hash alone would begin at. */
+export function addressOf(range: Range): string {
+  const { pathname, search } = window.location;
+  return `${pathname}${search}#${formatRange(range)}`;
+}
+
 export function formatRange({ from, to }: Range): string {
   return from === to ? `L${from}` : `L${from}-${to}`;
 }

@@ -8,10 +8,10 @@ import type { Level, Line, Log } from "@/stream/log";
 import { saveText } from "@/lib/save";
 import { Button, IconButton } from "../button";
 import { Input } from "../form";
-import { Menu, MenuItem, MenuLabel } from "../menu";
+import { Menu, MenuChoice, MenuItem, MenuLabel } from "../menu";
 import { said } from "../toast";
 import { ConnectionChip } from "./connection-chip";
-import { type Range, formatRange, parseRange } from "./permalink";
+import { type Range, addressOf, formatRange, parseRange } from "./permalink";
 import { View } from "./view";
 
 const ROW = 20;
@@ -36,8 +36,8 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
   const [search, setSearch] = useState("");
   const [stamps, setStamps] = useStored<Stamps>("terminal.stamps", "relative");
   const [raw, setRaw] = useState(false);
-  const [tail, setTail] = useState(() => parseRange(window.location.hash) === undefined);
-  const [range, setRange] = useState<Range | undefined>(() => parseRange(window.location.hash));
+  const [tail, setTail] = useState(() => !addressed || parseRange(window.location.hash) === undefined);
+  const [range, setRange] = useState<Range | undefined>(() => (addressed ? parseRange(window.location.hash) : undefined));
   const [current, setCurrent] = useState(-1);
   const box = useRef<HTMLDivElement>(null);
   const [window_, setWindow] = useState({ top: 0, height: 600 });
@@ -78,6 +78,17 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
 
   // A link to lines: they are shown as soon as they are there.
   const linked = useRef(range?.from);
+  useEffect(() => {
+    if (!addressed) return;
+    // An address with other lines, typed or pasted where this run is shown already.
+    const onHash = () => {
+      const asked = parseRange(window.location.hash);
+      linked.current = asked?.from;
+      setRange(asked);
+    };
+    window.addEventListener("hashchange", onHash);
+    return () => window.removeEventListener("hashchange", onHash);
+  }, [addressed]);
   useLayoutEffect(() => {
     if (linked.current === undefined || log.last < linked.current) return;
     show(view.placeOf(linked.current));
@@ -124,7 +135,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
   const target = range ?? (sought === undefined ? undefined : { from: sought, to: sought });
   const copyLink = () => {
     if (!target) return;
-    void navigator.clipboard.writeText(addressOf(target)).then(() => said("Link copied"));
+    void navigator.clipboard.writeText(window.location.origin + addressOf(target)).then(() => said("Link copied"));
   };
 
   const fold = (stage: number) => setFolded((before) => {
@@ -172,7 +183,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
     <section aria-label={`Log of ${name}`} className={cn("flex min-h-0 flex-col overflow-hidden rounded-xl border border-line bg-surface", className)}>
       <div className="flex flex-wrap items-center gap-1.5 border-b border-line px-2 py-1.5">
         {toolbar}
-        {log.last === 0 && log.connection.state === "ended" ? null : <ConnectionChip connection={log.connection} />}
+        {log.lines.length === 0 && log.connection.state === "ended" ? null : <ConnectionChip connection={log.connection} />}
         <div className="relative ml-auto flex items-center gap-1">
           <Input
             type="search"
@@ -209,7 +220,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
         <Menu align="end" trigger={<IconButton label="Timestamps" className="size-7"><Clock /></IconButton>}>
           <MenuLabel>Timestamps</MenuLabel>
           {(["relative", "absolute", "none"] as const).map((kind) => (
-            <MenuItem key={kind} onSelect={() => setStamps(kind)}><span className={cn(stamps === kind && "font-medium text-accent")}>{kind}</span></MenuItem>
+            <MenuChoice key={kind} chosen={stamps === kind} onSelect={() => setStamps(kind)}>{kind}</MenuChoice>
           ))}
         </Menu>
         <IconButton label={raw ? "Show the lines" : "Show the events as NDJSON"} className={cn("size-7", raw && "bg-accent-wash text-accent")} aria-pressed={raw} onClick={() => setRaw(!raw)}>

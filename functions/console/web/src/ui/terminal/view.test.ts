@@ -23,8 +23,9 @@ test("stages head their lines, and folded ones hide them", () => {
 
 test("filters choose by level and stream", () => {
   const log = logOf(line(3, "out"), line(4, "err", "stderr"));
-  expect(texts(log, new View(log, { ...none, streams: ["stderr"] }).update())).toEqual(["# Queue", "# Start", "err"]);
-  expect(texts(log, new View(log, { ...none, levels: ["warning"] }).update())).toEqual(["# Queue", "# Start", "err"]);
+  expect(texts(log, new View(log, { ...none, streams: ["stderr"] }).update())).toEqual(["# Start", "err"]);
+  expect(texts(log, new View(log, { ...none, levels: ["warning"] }).update())).toEqual(["# Start", "err"]);
+  expect(texts(log, new View(log, { ...none, levels: ["error"], folded: new Set([1]) }).update())).toEqual([]);
 });
 
 test("the search finds what is shown, without colours and case", () => {

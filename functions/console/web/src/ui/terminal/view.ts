@@ -35,13 +35,14 @@ export class View {
     const { levels, streams, folded } = this.filter;
     for (; this.#read < lines.length; this.#read++) {
       const line = lines[this.#read]!;
+      if (levels.length > 0 && !levels.includes(line.level)) continue;
+      if (streams.length > 0 && !(line.stream && streams.includes(line.stream))) continue;
+      // A stage without a line that fits has no heading either.
       if (line.stage !== this.#stage) {
         this.#stage = line.stage;
         if (stages.length > 1 || folded.size > 0) this.entries.push(-1 - line.stage);
       }
       if (folded.has(line.stage)) continue;
-      if (levels.length > 0 && !levels.includes(line.level)) continue;
-      if (streams.length > 0 && !(line.stream && streams.includes(line.stream))) continue;
       if (this.#pattern && plain(line.text).toLowerCase().includes(this.#pattern)) this.found.push(this.entries.length);
       this.entries.push(this.#read);
     }
