@@ -48,45 +48,17 @@ test("many files are uploaded at once, run at once and deleted at once", async (
   await page.getByRole("checkbox", { name: `Select ${names[0]}` }).waitFor({ state: "detached" });
 });
 
-test("files that are dropped are uploaded, and one sees how far", async () => {
-  const { page } = window;
-  await window.visit(stack, place("documents"));
-  const heading = page.getByRole("heading", { name: "Documents" });
-  await heading.waitFor();
-  // Storage takes the bytes only when it is told to: until then the file is on its way.
-  let take = () => {};
-  const told = new Promise<void>((resolve) => (take = resolve));
-  await page.route(/\/ade-data\//, async (route) => {
-    await told;
-    await route.continue();
-  });
-  const files = await page.evaluateHandle(() => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File(["First Name,Email\nDee,dee@example.com\n"], "dropped.csv", { type: "text/csv" }));
-    return transfer;
-  });
-  await heading.dispatchEvent("dragover", { dataTransfer: files });
-  await page.getByText("Drop spreadsheets to upload them").waitFor();
-  await heading.dispatchEvent("drop", { dataTransfer: files });
-  await page.getByText("Drop spreadsheets to upload them").waitFor({ state: "detached" });
-  await page.getByRole("progressbar", { name: "Upload of dropped.csv" }).waitFor();
-  await page.getByText("Uploading 1 of 1").waitFor();
-  take();
-  await page.getByText("1 uploaded", { exact: true }).waitFor();
-  await page.getByRole("checkbox", { name: "Select dropped.csv" }).waitFor();
-  await page.unroute(/\/ade-data\//);
-});
-
 test("a file that is refused says why and leaves nothing behind", async () => {
   const { page } = window;
+  await window.visit(stack, place("documents"));
   await page.getByLabel("Files to upload").setInputFiles({ name: "broken.xlsx", mimeType: "application/octet-stream", buffer: Buffer.from("no workbook") });
   await page.getByText("The file is named .xlsx, but its content is plain text.").waitFor();
-  await page.getByText("1 of 2 uploaded").waitFor();
+  await page.getByText("0 of 1 uploaded").waitFor();
   const pending = () => stack.api<{ data: unknown[] }>("GET", `/workspaces/${stack.workspace}/documents?status=pending`).then(({ data }) => data.length);
   await expect.poll(pending).toBe(0);
   expect(await page.getByRole("checkbox", { name: "Select broken.xlsx" }).count()).toBe(0);
   await page.getByRole("button", { name: "Forget it" }).click();
-  await page.getByText("1 uploaded", { exact: true }).waitFor();
+  await page.getByRole("region", { name: "Uploads" }).waitFor({ state: "detached" });
 });
 
 test("what was chosen for a document is offered the next time", async () => {
@@ -111,21 +83,6 @@ test("what was chosen for a document is offered the next time", async () => {
   expect(await dialog.getByLabel("Sheets").inputValue()).toBe("chosen");
   expect(await sheet.isChecked()).toBe(true);
   await page.keyboard.press("Escape");
-});
-
-test("the sheet that is open in the file is run alone", async () => {
-  const { page } = window;
-  await window.visit(stack, place("documents"));
-  await page.getByRole("button", { name: "Run member-return.xlsx" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Sheets").selectOption({ label: "The sheet that is open in the file" });
-  await dialog.getByRole("button", { name: "Run" }).click();
-  await page.getByRole("heading", { name: "member-return.xlsx", exact: true }).waitFor();
-  const [run] = await records();
-  expect(run?.options).toMatchObject({ active_sheet_only: true, input_sheet_names: null });
-  await stack.finished(run!.id);
-  const { tables } = await stack.api<{ tables: { source_sheet: string }[] }>("GET", `/runs/${run!.id}/summary`);
-  expect(new Set(tables.map(({ source_sheet }) => source_sheet)).size).toBe(1);
 });
 
 test("of a run of several documents every output and every sheet can be looked into", async () => {
@@ -293,21 +250,6 @@ test("the history goes on page by page, is filtered by who and what, and is expo
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
   const table = (await readFile(await download.path(), "utf8")).trim().split(/\r?\n/);
   expect(table.length).toBe(61);
-});
-
-test("the history of one config has an address", async () => {
-  const { page } = window;
-  await window.visit(stack, place("runs"));
-  const runs = page.getByRole("button", { name: /^More about the run/ });
-  await runs.first().waitFor();
-  await page.getByLabel("Config", { exact: true }).selectOption({ label: "A copy" });
-  await page.getByText("No run fits these conditions.").waitFor();
-  await page.getByLabel("Config", { exact: true }).selectOption({ label: "Members" });
-  await runs.first().waitFor();
-  expect(new URL(page.url()).searchParams.get("config")).toContain(config);
-  await page.reload();
-  await runs.first().waitFor();
-  expect(await page.getByLabel("Config", { exact: true }).inputValue()).toBe(config);
 });
 
 test("a run is canceled and done again from the history", async () => {

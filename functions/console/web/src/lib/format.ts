@@ -71,7 +71,7 @@ export function shortId(id: string): string {
 
 /** Why a run failed, without what its code says already: that a build did, and which. */
 export function reason(message: string): string {
-  return message.replace(/^the build build_\w+ failed: /i, "");
+  return message.replace(/^the build failed: (.*) \(build_\w+\)$/s, "$1");
 }
 
 /** A machine's word as people read it: `engine_error` → `engine error`. */

@@ -19,7 +19,7 @@ describe("formats", () => {
     expect(ago(1_800_000_100, now), "clocks differ").toBe("just now");
   });
   test("reasons", () => {
-    expect(reason("the build build_01JZX3Q4T5V6W7X8Y9ZABCDEFG failed: columns/email.py:35: NameError")).toBe("columns/email.py:35: NameError");
+    expect(reason("the build failed: columns/email.py:35: NameError (build_01JZX3Q4T5V6W7X8Y9ZABCDEFG)")).toBe("columns/email.py:35: NameError");
     expect(reason("The time is up.")).toBe("The time is up.");
   });
   test("others", () => {

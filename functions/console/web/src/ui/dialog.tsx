@@ -1,6 +1,6 @@
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { cn } from "@/lib/cn";
 import { Button, IconButton } from "./button";
 import { useReturnFocus } from "./return-focus";
@@ -51,56 +51,6 @@ export function Dialog({ open, onOpenChange, title, description, children, foote
       </Radix.Portal>
     </Radix.Root>
   );
-}
-
-function Content({ title, description, children, footer, className }: Omit<DialogProps, "open" | "onOpenChange">) {
-  const giveBack = useGiveBack();
-  return (
-    <Radix.Content
-      // Not the button that closes it: its tooltip would take the first Escape. What asks for the focus itself has it already.
-      onOpenAutoFocus={(event) => {
-        event.preventDefault();
-        (event.target as HTMLElement).focus();
-      }}
-      onCloseAutoFocus={giveBack}
-      {...(description ? {} : { "aria-describedby": undefined })}
-      className={cn(
-        "fixed top-[12vh] left-1/2 z-40 flex max-h-[80vh] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 flex-col rounded-xl border border-line bg-raised shadow-float outline-none",
-        className,
-      )}
-    >
-      <header className="flex items-start gap-3 px-5 pt-4 pb-3">
-        <div className="min-w-0 flex-1">
-          <Radix.Title className="text-base font-semibold">{title}</Radix.Title>
-          {description ? <Radix.Description className="mt-1 text-soft">{description}</Radix.Description> : null}
-        </div>
-        <Radix.Close asChild>
-          <IconButton label="Close" className="-mr-2">
-            <X />
-          </IconButton>
-        </Radix.Close>
-      </header>
-      <div className="thin-scroll min-h-0 flex-1 overflow-y-auto px-5 pb-4">{children}</div>
-      {footer ? <footer className="flex items-center justify-end gap-2 border-t border-line px-5 py-3">{footer}</footer> : null}
-    </Radix.Content>
-  );
-}
-
-/** For what is drawn when a dialog opens: gives the focus back, when it closes, to what had it. Radix does that for its own triggers only. */
-export function useGiveBack(): (event: Event) => void {
-  // While this is drawn for the first time, the focus is still where it was.
-  const [opener] = useState(focused);
-  return (event) => {
-    event.preventDefault();
-    (opener?.isConnected ? opener : document.getElementById("main"))?.focus();
-  };
-}
-
-/** What has the focus. Items of menus go with their menu: for them it is the button that the menu belongs to. */
-function focused(): HTMLElement | null {
-  const active = document.activeElement;
-  const menu = active?.closest("[role=menu]")?.getAttribute("aria-labelledby");
-  return menu ? document.getElementById(menu) : (active as HTMLElement | null);
 }
 
 /** Asks before something that can't be taken back. */

@@ -291,13 +291,6 @@ function toggled<T>(list: T[], item: T): T[] {
   return list.includes(item) ? list.filter((other) => other !== item) : [...list, item];
 }
 
-/** Where lines are. A fragment alone would belong to the page's base, which is the start of the console. */
-function addressOf(range: Range): string {
-  const address = new URL(window.location.href);
-  address.hash = formatRange(range);
-  return address.href;
-}
-
 function StageRow({ title, folded, onToggle }: { title: string; folded: boolean; onToggle: () => void }) {
   return (
     <div className="flex h-5">
