@@ -20,7 +20,7 @@ use tracing::Instrument as _;
 
 use super::idempotency::once;
 use super::oidc::Oidc;
-use super::{Answer, App, Call, Problem, Request, StreamAnswer, StreamBody, cors};
+use super::{Answer, App, Call, Framing, Problem, Request, StreamAnswer, StreamBody, cors};
 
 /// What `IntoResponse` turns things into.
 type ResponseFuture = BoxFuture<'static, Response<Body>>;
@@ -31,11 +31,15 @@ type Handler = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, StreamAnswer>
 /// A function as Lambda's runtime client runs it.
 type Service<R> = ServiceFn<Box<dyn FnMut(lambda_http::Request) -> BoxFuture<'static, Result<R, Error>> + Send>>;
 
-/// An answer in one piece: as text where it is text, because not every gateway undoes base64.
+/// An answer in one piece. Lines of JSON are text as JSON is, which `lambda_http` does not know: not every gateway undoes its base64.
 struct AtOnce(Response<StreamBody>);
 
 impl IntoResponse for AtOnce {
     fn into_response(self) -> ResponseFuture {
+        let ndjson = HeaderValue::from_static(Framing::Ndjson.media_type());
+        if self.0.headers().get(header::CONTENT_TYPE) != Some(&ndjson) {
+            return self.0.into_response();
+        }
         let (head, body) = self.0.into_parts();
         async move {
             let Ok(body) = body.collect().await;
@@ -215,12 +219,14 @@ mod tests {
     use futures::StreamExt as _;
 
     #[tokio::test]
-    async fn text_is_written_as_text_and_bytes_as_bytes() {
-        let body = |bytes: &'static [u8]| StreamBody::Events(futures::stream::iter([Bytes::from_static(bytes)]).boxed());
-        for (bytes, expected) in [(&b"{\"id\":1}\n"[..], Body::from("{\"id\":1}\n")), (b"PK\xff", Body::from(&b"PK\xff"[..]))] {
-            let response = Response::builder().header(header::CONTENT_TYPE, "application/x-ndjson").body(body(bytes));
-            let written = AtOnce(response.unwrap()).into_response().await;
-            assert_eq!(*written.body(), expected);
+    async fn lines_of_json_are_text_and_bytes_are_bytes() {
+        let lines = "{\"id\":1}\n";
+        for (media_type, expected) in
+            [("application/x-ndjson", Body::from(lines)), ("application/octet-stream", Body::from(lines.as_bytes()))]
+        {
+            let pieces = futures::stream::iter([Bytes::from_static(lines.as_bytes())]).boxed();
+            let response = Response::builder().header(header::CONTENT_TYPE, media_type).body(StreamBody::Events(pieces));
+            assert_eq!(*AtOnce(response.unwrap()).into_response().await.body(), expected, "{media_type}");
         }
     }
 }

@@ -38,11 +38,11 @@ const FAREWELL: Duration = Duration::from_secs(20);
 /// How long nothing may come before an answer of events that is not streamed ends.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest body that is not streamed. Lambda takes answers of 6 MB, and bodies travel in base64.
-const WHOLE_LIMIT: usize = 4 << 20;
+/// The longest body that is not streamed. Lambda takes answers of 6 MiB, in which a body is a JSON string: of its characters any may need two.
+const WHOLE_LIMIT: usize = 3 << 20;
 
 /// After so much no more events are taken: none of their pieces is longer than the rest.
-const EVENTS_LIMIT: usize = WHOLE_LIMIT / 2;
+const EVENTS_LIMIT: usize = 1 << 20;
 
 /// A body that is there at once or comes in pieces.
 pub enum StreamBody {
