@@ -44,6 +44,10 @@ async fn bench() {
         let product = measures::prepare(&stack).await;
         measures::latency(&stack, &product, &mut table).await;
         measures::cancel(&stack, &product, &mut table).await;
+    }
+    {
+        let stack = stack::Stack::start_with(Some(stack::fake_engine()), "off").await;
+        let product = measures::prepare(&stack).await;
         measures::throughput(&stack, &product, &mut table).await;
     }
     println!("{table}");

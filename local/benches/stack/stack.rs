@@ -21,11 +21,17 @@ pub(crate) struct Stack {
 impl Stack {
     /// Starts `ade up` in an empty data directory, with another engine if one is given.
     pub(crate) async fn start(engine: Option<PathBuf>) -> Self {
+        Self::start_with(engine, "on").await
+    }
+
+    /// The same, with or without the sandbox (`ADE_SANDBOX`), in which an engine reaches no program of this machine.
+    pub(crate) async fn start_with(engine: Option<PathBuf>, sandbox: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = dir.path().join("ade");
         let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ade"));
         command.args(["up", "--port", "0", "--data-dir"]).arg(&data_dir).current_dir(repository).stdout(Stdio::null()).kill_on_drop(true);
+        command.env("ADE_SANDBOX", sandbox);
         if let Some(engine) = engine {
             command.env("ADE_ENGINE_SPEC", engine);
         }
