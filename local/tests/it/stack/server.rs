@@ -36,6 +36,9 @@ pub(super) struct Stack {
     directory: tempfile::TempDir,
 }
 
+/// The setting that makes `fixtures/engine` the engine of configs.
+pub(super) const TEST_ENGINE: (&str, &str) = ("ADE_ENGINE_SPEC", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/engine"));
+
 impl Stack {
     pub(super) async fn start() -> Self {
         Self::start_with(&[]).await
@@ -62,7 +65,7 @@ impl Stack {
 
     /// Starts with the engine of `fixtures/engine`, whose output is chosen by [`Stack::engine_run`].
     pub(super) async fn start_with_test_engine() -> Self {
-        Self::start_with(&[("ADE_ENGINE_SPEC", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/engine"))]).await
+        Self::start_with(&[TEST_ENGINE]).await
     }
 
     /// Kills the server as a power failure would: at once, with everything it started.

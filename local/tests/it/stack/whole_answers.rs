@@ -10,15 +10,13 @@ use super::client::{Answer, assert_whole_log, messages};
 use super::commands::{finished, lines, says};
 use super::fixtures::PEOPLE;
 use super::runs::say_go;
-use super::server::{Stack, id};
-
-const TEST_ENGINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/engine");
+use super::server::{Stack, TEST_ENGINE, id};
 
 const UNSTREAMED: (&str, &str) = ("ADE_RESPONSE_STREAMING", "false");
 
 /// With a config and a document for the test engine.
 async fn start() -> (Stack, String, String) {
-    let stack = Stack::start_with(&[UNSTREAMED, ("ADE_ENGINE_SPEC", TEST_ENGINE)]).await;
+    let stack = Stack::start_with(&[UNSTREAMED, TEST_ENGINE]).await;
     let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
     (stack, config, document)
 }

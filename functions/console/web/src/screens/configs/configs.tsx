@@ -10,7 +10,8 @@ import { Dialog } from "@/ui/dialog";
 import { ArchiveField, Field, Input, Select } from "@/ui/form";
 import { Page } from "@/ui/page";
 import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
-import { Badge, Status } from "@/ui/status";
+import { RunLink } from "@/ui/run-link";
+import { Badge } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
 
 export function ConfigsScreen() {
@@ -58,12 +59,7 @@ export function ConfigsScreen() {
                     {config.building_build_id ? <Badge tone="info">building</Badge> : config.status === "active" ? <Badge tone="good">built</Badge> : <Badge>draft only</Badge>}
                   </Td>
                   <Td>
-                    {config.last_run ? (
-                      <Link to="/w/$workspace/runs/$run" params={{ workspace, run: config.last_run.id }} className="inline-flex items-center gap-2 rounded-full hover:underline">
-                        <Status status={config.last_run.status} />
-                        <span className="num text-xs whitespace-nowrap text-faint">{ago(config.last_run.created)}</span>
-                      </Link>
-                    ) : <span className="text-faint">–</span>}
+                    {config.last_run ? <RunLink run={config.last_run} workspace={workspace} /> : <span className="text-faint">–</span>}
                   </Td>
                   <Td className="num text-right text-soft" title={moment(config.updated)}>{ago(config.updated)}</Td>
                 </Tr>

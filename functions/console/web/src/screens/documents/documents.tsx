@@ -14,6 +14,7 @@ import { Confirm } from "@/ui/dialog";
 import { Input, Select } from "@/ui/form";
 import { Page } from "@/ui/page";
 import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
+import { RunLink } from "@/ui/run-link";
 import { Status } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
 import { failed, said } from "@/ui/toast";
@@ -271,12 +272,7 @@ function LastRun({ document, workspace }: { document: Document; workspace: strin
   if (document.status !== "ready") return <Status status={document.status} />;
   const run = document.last_run;
   if (!run) return <span className="text-faint">–</span>;
-  return (
-    <Link to="/w/$workspace/runs/$run" params={{ workspace, run: run.id }} className="inline-flex items-center gap-2 rounded-full hover:underline">
-      <Status status={run.status} />
-      <span className="num text-xs whitespace-nowrap text-faint">{ago(run.created)}</span>
-    </Link>
-  );
+  return <RunLink run={run} workspace={workspace} />;
 }
 
 function DownloadButton({ document }: { document: Document }) {
