@@ -1,5 +1,7 @@
 //! The events themselves, as they are stored and sent: one JSON object a line.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -299,6 +301,11 @@ impl Event {
             Subject::Build(build) => (EventObject::Build, None, Some(build)),
         };
         Self { object, body, run_id, build_id, id, created: now.seconds(), elapsed_ms: now.millis_since(origin), trace_id: None }
+    }
+
+    /// The moment it happened, to the millisecond; its record was created at `origin`.
+    pub fn happened(&self, origin: Timestamp) -> Timestamp {
+        origin + Duration::from_millis(self.elapsed_ms)
     }
 
     /// Adds the event to an NDJSON buffer as one line.

@@ -101,19 +101,23 @@ impl LogWriter {
         Self { shared, subject, origin, committed, task: tokio::spawn(flusher.work()) }
     }
 
-    /// Adds events, in order. Waits while too much is unflushed.
+    /// Adds events that happen now, in order. Waits while too much is unflushed.
     pub async fn append(&self, bodies: impl IntoIterator<Item = EventBody>) -> Result<(), WriterClosed> {
-        self.append_about(None, bodies).await
+        let now = Timestamp::now();
+        self.add(bodies.into_iter().map(|body| (None, now, body))).await
     }
 
-    /// Adds events that are about a build, which `build_id` names.
-    pub async fn append_about(&self, build: Option<BuildId>, bodies: impl IntoIterator<Item = EventBody>) -> Result<(), WriterClosed> {
+    /// Adds events about a build, each with the moment it happened: those of the build's own log come here some time later.
+    pub async fn append_about(&self, build: BuildId, events: impl IntoIterator<Item = (Timestamp, EventBody)>) -> Result<(), WriterClosed> {
+        self.add(events.into_iter().map(|(at, body)| (Some(build), at, body))).await
+    }
+
+    async fn add(&self, events: impl Iterator<Item = (Option<BuildId>, Timestamp, EventBody)>) -> Result<(), WriterClosed> {
         self.room().await?;
-        let now = Timestamp::now();
         {
             let mut buffer = self.shared.lock();
-            for body in bodies {
-                let mut event = Event::new(self.subject, buffer.next_id, self.origin, now, body);
+            for (build, at, body) in events {
+                let mut event = Event::new(self.subject, buffer.next_id, self.origin, at, body);
                 event.build_id = event.build_id.or(build);
                 event.write_line(&mut buffer.bytes);
                 buffer.next_id += 1;

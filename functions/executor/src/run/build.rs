@@ -118,7 +118,7 @@ async fn watch(executor: &Executor, build: &Build, log: &LogWriter) -> Result<Bu
             .into_iter()
             .collect::<Result<_, _>>()
             .map_err(|error| ade_core::store::StoreError::Corrupt(format!("event line: {error}")))?;
-        log.append_about(Some(build.build_id), events.into_iter().map(|event| event.body)).await?;
+        log.append_about(build.build_id, events.into_iter().map(|event| (event.happened(build.created), event.body))).await?;
     }
     let ended = executor.ade.builds.get(build.build_id).await?;
     ended.ok_or_else(|| failed(format!("the build {} is gone", build.build_id)).into())

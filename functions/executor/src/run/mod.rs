@@ -154,7 +154,7 @@ impl<'a> Attempt<'a> {
         let (inputs, Ready { build, venv, in_use: _in_use }) = unless_halted(&mut self.brake.halts(), preparing).await?;
         let noting = async { Ok(executor.ade.runs.note_build(&self.lease, &build).await?) };
         unless_halted(&mut self.brake.halts(), noting).await?;
-        self.log.append_about(Some(build.build_id), [EventBody::RunStarted { attempt: run.execution.attempt }]).await?;
+        self.log.append_about(build.build_id, [(Timestamp::now(), EventBody::RunStarted { attempt: run.execution.attempt })]).await?;
 
         let limits = Limits::from(&executor.ade.settings);
         let cell = Cell { home: self.scratch.home(), limits, sandbox: &executor.sandbox };

@@ -202,3 +202,22 @@ async fn a_run_joins_the_build_that_is_under_way() {
     assert_eq!(of_build[of_build.len() - 1]["type"], "build.completed");
     assert_eq!(events[events.len() - 1]["status"], "succeeded");
 }
+
+#[tokio::test]
+async fn a_run_tells_when_the_steps_of_its_build_happened() {
+    let stack = Stack::start().await;
+    let config = stack.config().await;
+    let document = stack.document("people.csv", super::fixtures::PEOPLE).await;
+    let of_run = stack.run(&config, &document).await.rest().await;
+    let copied: Vec<_> = of_run.iter().filter(|event| event["type"].as_str().unwrap().starts_with("build.")).collect();
+    let build = copied[0]["build_id"].as_str().unwrap();
+    let of_build = stack.api.stream(stack.api.request(Method::GET, &format!("/builds/{build}/events"))).await.rest().await;
+    assert_eq!(copied.len(), of_build.len());
+    // Both logs count from the creation of their record; one was created somewhat later.
+    let later = |(of_run, of_build): (&&Value, &Value)| of_run["elapsed_ms"].as_u64().unwrap() - of_build["elapsed_ms"].as_u64().unwrap();
+    let later: Vec<_> = copied.iter().zip(&of_build).map(later).collect();
+    assert!(later.iter().all(|millis| *millis == later[0]), "{later:?}");
+    for (copy, event) in copied.iter().zip(&of_build) {
+        assert_eq!(copy["created"], event["created"]);
+    }
+}

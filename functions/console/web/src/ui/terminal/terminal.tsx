@@ -1,33 +1,20 @@
-import { ArrowDownToLine, ChevronDown, ChevronRight, ChevronUp, Clock, Copy, Download, Link2, ListFilter, Braces } from "lucide-react";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { ArrowDownToLine, ChevronDown, ChevronUp, Clock, Copy, Download, Link2, ListFilter, Braces } from "lucide-react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useStored } from "@/app/stored";
-import { ansi, plain } from "@/lib/ansi";
+import { plain } from "@/lib/ansi";
 import { cn } from "@/lib/cn";
-import { clock, elapsed } from "@/lib/format";
-import type { Level, Line, Log } from "@/stream/log";
+import type { Level, Log } from "@/stream/log";
 import { saveText } from "@/lib/save";
 import { Button, IconButton } from "../button";
 import { Input } from "../form";
 import { Menu, MenuChoice, MenuItem, MenuLabel } from "../menu";
 import { said } from "../toast";
 import { ConnectionChip } from "./connection-chip";
+import { Lines, ROW, type Stamps } from "./lines";
 import { type Range, addressOf, formatRange, parseRange } from "./permalink";
 import { View } from "./view";
 
-const ROW = 20;
-/** Rows that are drawn beyond the edge, so that scrolling never shows an empty one. */
-const MARGIN = 12;
-const WIDEST = 4_000;
 const LEVELS: Level[] = ["debug", "info", "warning", "error", "success"];
-type Stamps = "relative" | "absolute" | "none";
-
-const COLOURS: Record<Level, string> = {
-  debug: "text-faint",
-  info: "text-ink",
-  warning: "text-warn",
-  error: "text-bad",
-  success: "text-good",
-};
 
 export function Terminal({ log, name, className, toolbar, addressed = true, empty = "Waiting for the first line …" }: { log: Log; name: string; className?: string; toolbar?: ReactNode; /** Lines keep their numbers, so that addresses may name them. */ addressed?: boolean; /** What is said before there is a line. */ empty?: string }) {
   const [levels, setLevels] = useState<Level[]>([]);
@@ -40,40 +27,22 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
   const [range, setRange] = useState<Range | undefined>(() => (addressed ? parseRange(window.location.hash) : undefined));
   const [current, setCurrent] = useState(-1);
   const box = useRef<HTMLDivElement>(null);
-  const [window_, setWindow] = useState({ top: 0, height: 600 });
+
+  // Where a line was brought into sight. That it is near the end for now does not mean that somebody wants to follow the end.
+  const shown = useRef<number>(undefined);
+  const onScroll = useCallback((element: HTMLElement) => {
+    if (element.scrollTop !== shown.current) setTail(element.scrollHeight - element.scrollTop - element.clientHeight < ROW * 1.5);
+  }, []);
 
   const view = useMemo(() => new View(log, { levels, streams, folded, search }), [log, log.generation, levels, streams, folded, search]).update();
   const count = raw ? log.raw.length : view.entries.length;
-
-  const onScroll = useCallback(() => {
-    const element = box.current;
-    if (!element) return;
-    setWindow({ top: element.scrollTop, height: element.clientHeight });
-    setTail(element.scrollHeight - element.scrollTop - element.clientHeight < ROW * 1.5);
-  }, []);
-
-  useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => {
-      if (tail) element.scrollTop = element.scrollHeight;
-      setWindow({ top: element.scrollTop, height: element.clientHeight });
-    });
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [tail]);
-
-  // The end stays in sight while lines come, until somebody scrolls away from it.
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (tail && element) element.scrollTop = element.scrollHeight;
-  }, [tail, count, raw]);
 
   const show = useCallback((place: number) => {
     const element = box.current;
     if (!element || place < 0) return;
     setTail(false);
     element.scrollTop = Math.max(0, place * ROW - element.clientHeight / 3);
+    shown.current = element.scrollTop;
   }, []);
 
   // A link to lines: they are shown as soon as they are there.
@@ -138,46 +107,15 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
     void navigator.clipboard.writeText(window.location.origin + addressOf(target)).then(() => said("Link copied"));
   };
 
-  const fold = (stage: number) => setFolded((before) => {
-    const after = new Set(before);
-    if (!after.delete(stage)) after.add(stage);
-    return after;
-  });
-
-  const first = Math.max(0, Math.floor(window_.top / ROW) - MARGIN);
-  const last = Math.min(count, Math.ceil((window_.top + window_.height) / ROW) + MARGIN);
-  const width = raw ? undefined : `calc(${Math.min(log.widest, WIDEST)}ch + 11rem)`;
-  const rows: ReactNode[] = [];
-  for (let place = first; place < last; place++) {
-    if (raw) {
-      rows.push(
-        <div key={place} className="flex h-5 whitespace-pre">
-          <span className="w-16 shrink-0 pr-4 text-right text-faint select-none">{place + 1}</span>
-          <span className="text-soft">{log.raw[place]}</span>
-        </div>,
-      );
-      continue;
-    }
-    const entry = view.entries[place]!;
-    if (entry < 0) {
-      const stage = -1 - entry;
-      rows.push(<StageRow key={`stage ${stage}`} title={log.stages[stage]?.title ?? ""} folded={folded.has(stage)} onToggle={() => fold(stage)} />);
-      continue;
-    }
-    const line = log.lines[entry]!;
-    rows.push(
-      <Row
-        key={entry}
-        line={line}
-        continued={log.lines[entry - 1]?.id === line.id}
-        stamps={stamps}
-        search={search}
-        marked={range !== undefined && line.id >= range.from && line.id <= range.to}
-        current={current >= 0 && view.found[current] === place}
-        onSelect={select}
-      />,
-    );
-  }
+  const fold = useCallback(
+    (stage: number) =>
+      setFolded((before) => {
+        const after = new Set(before);
+        if (!after.delete(stage)) after.add(stage);
+        return after;
+      }),
+    [],
+  );
 
   return (
     <section aria-label={`Log of ${name}`} className={cn("flex min-h-0 flex-col overflow-hidden rounded-xl border border-line bg-surface", className)}>
@@ -243,22 +181,22 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
         </IconButton>
       </div>
       <div className="relative min-h-0 flex-1">
-        <div
-          ref={box}
+        <Lines
+          box={box}
+          log={log}
+          view={view}
+          count={count}
+          raw={raw}
+          stamps={stamps}
+          search={search}
+          range={range}
+          current={view.found[current]}
+          folded={folded}
+          onFold={fold}
+          onSelect={select}
+          tail={tail}
           onScroll={onScroll}
-          // Scrollable with the keyboard.
-          tabIndex={0}
-          role="region"
-          aria-label="Lines"
-          data-testid="lines"
-          className="thin-scroll absolute inset-0 overflow-auto bg-sunken font-mono text-xs leading-5 [contain:strict]"
-        >
-          <div style={{ height: count * ROW, width, minWidth: "100%" }} className="relative">
-            <div style={{ transform: `translateY(${first * ROW}px)` }} className="absolute inset-x-0 top-0">
-              {rows}
-            </div>
-          </div>
-        </div>
+        />
         {count === 0 ? <p className="pointer-events-none absolute inset-0 flex items-center justify-center text-faint">{log.lines.length === 0 ? empty : "No line fits the filter."}</p> : null}
         {!tail && count > 0 ? (
           <Button size="small" className="absolute right-5 bottom-4 shadow-float" onClick={() => setTail(true)}>
@@ -289,62 +227,4 @@ function Choice({ on, label, onToggle }: { on: boolean; label: string; onToggle:
 
 function toggled<T>(list: T[], item: T): T[] {
   return list.includes(item) ? list.filter((other) => other !== item) : [...list, item];
-}
-
-function StageRow({ title, folded, onToggle }: { title: string; folded: boolean; onToggle: () => void }) {
-  return (
-    <div className="flex h-5">
-      <button type="button" aria-expanded={!folded} onClick={onToggle} className="sticky left-0 flex h-5 items-center gap-1 pr-3 pl-2 font-sans text-2xs font-semibold text-soft hover:text-ink [&_svg]:size-3">
-        {folded ? <ChevronRight /> : <ChevronDown />}
-        {title}
-      </button>
-    </div>
-  );
-}
-
-interface RowProps {
-  line: Line;
-  /** It is a further line of the event above. */
-  continued: boolean;
-  stamps: Stamps;
-  search: string;
-  marked: boolean;
-  current: boolean;
-  onSelect: (event: MouseEvent, id: number) => void;
-}
-
-const Row = memo(function Row({ line, continued, stamps, search, marked, current, onSelect }: RowProps) {
-  return (
-    <div data-id={line.id} className={cn("flex h-5 whitespace-pre hover:bg-ink/[0.035]", COLOURS[line.level], marked && "bg-accent-wash hover:bg-accent-wash", current && "outline-1 -outline-offset-1 outline-accent")}>
-      {continued ? (
-        <span className="w-16 shrink-0" />
-      ) : (
-        <a href={addressOf({ from: line.id, to: line.id })} tabIndex={-1} onClick={(event) => onSelect(event, line.id)} className="w-16 shrink-0 pr-4 text-right text-faint no-underline select-none hover:text-ink">
-          {line.id}
-        </a>
-      )}
-      {stamps === "none" ? null : (
-        <span className="w-22 shrink-0 pr-4 text-right text-faint select-none">{continued ? "" : stamps === "relative" ? elapsed(line.elapsed) : clock(line.created)}</span>
-      )}
-      <span className="pr-6">
-        {ansi(line.text).map((span, index) => (
-          <span key={index} className={span.className || undefined}>
-            {search ? marks(span.text, search) : span.text}
-          </span>
-        ))}
-      </span>
-    </div>
-  );
-});
-
-/** The text with what was searched for marked. */
-function marks(text: string, search: string): ReactNode {
-  const parts: ReactNode[] = [];
-  const [low, wanted] = [text.toLowerCase(), search.toLowerCase()];
-  let from = 0;
-  for (let at = low.indexOf(wanted); at >= 0; at = low.indexOf(wanted, from)) {
-    parts.push(text.slice(from, at), <mark key={at} className="rounded-xs bg-mark text-inherit">{text.slice(at, at + wanted.length)}</mark>);
-    from = at + wanted.length;
-  }
-  return parts.length === 0 ? text : [...parts, text.slice(from)];
 }
