@@ -18,6 +18,9 @@ use futures::{Stream, StreamExt as _, pin_mut};
 use serde::Deserialize;
 use tracing::Instrument as _;
 
+use crate::edge::stream::events;
+use crate::edge::{Call, Framing, StreamAnswer};
+
 /// Hands work over without waiting for it. A failure is no reason to refuse the request: the record waits, and is dispatched again.
 pub(crate) async fn hand_over(dispatcher: &dyn Dispatcher, workspace: WorkspaceId, work: Work) {
     if let Err(error) = dispatcher.send(workspace, work).await {
@@ -25,8 +28,35 @@ pub(crate) async fn hand_over(dispatcher: &dyn Dispatcher, workspace: WorkspaceI
     }
 }
 
+/// Answers with the events of a record. What is to be executed, its `work`, is started: the answer relays it, or, where answers come
+/// whole (a relay would be cut with the answer, and the call with it), follows the log.
+pub(crate) async fn answer<R: Executable>(
+    call: &Call,
+    workspace: WorkspaceId,
+    record: &R,
+    work: Option<Work>,
+    header: &'static str,
+) -> StreamAnswer {
+    let (tables, objects) = (call.ade().tables.clone(), call.ade().objects.clone());
+    let about = (header, record.id().to_string());
+    let deadline = call.request.deadline;
+    match work {
+        Some(work) if call.ade().settings.response_streaming => {
+            let lines = start(call.dispatcher().await, tables, objects, workspace, work, record);
+            events(lines, Framing::Ndjson, deadline, about)
+        }
+        work => {
+            if let Some(work) = work {
+                hand_over(call.dispatcher().await.as_ref(), workspace, work).await;
+            }
+            let lines = follow(LogSource::<R>::new(tables, record.id()), objects, Follow { after_id: 0, live: true });
+            events(lines, Framing::Ndjson, deadline, about)
+        }
+    }
+}
+
 /// The events of a record that is queued and has just been created: starts its execution and relays it.
-pub(crate) fn start<R: Executable>(
+fn start<R: Executable>(
     dispatcher: Arc<dyn Dispatcher>,
     tables: Tables,
     objects: Objects,

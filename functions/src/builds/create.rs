@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use super::Build;
 use crate::edge::problem::ProblemDocument;
-use crate::edge::stream::{events, until_farewell};
-use crate::edge::{Call, Framing, Kept, Problem, StreamAnswer, StreamBody, created, ok};
+use crate::edge::stream::until_farewell;
+use crate::edge::{Call, Kept, Problem, StreamAnswer, StreamBody, created, ok};
 use crate::live;
 
 /// How a build is made.
@@ -83,27 +83,14 @@ pub async fn create_build(call: Call) -> StreamAnswer {
     };
     let id = build.build_id;
     call.note("build_id", id);
-    let must_start = !existed && !build.status.is_terminal();
-    let work = Work::Build(ExecuteBuild { build_id: id });
+    // A build that is joined has been started, and in safe mode a new one is over.
+    let work = (!existed && !build.status.is_terminal()).then_some(Work::Build(ExecuteBuild { build_id: id }));
     if stream {
-        let (tables, objects) = (call.ade().tables.clone(), call.ade().objects.clone());
-        let about = ("x-build-id", id.to_string());
-        // A relay would be cut with the answer, and the call with it.
-        let relayed = must_start && call.ade().settings.response_streaming;
-        if must_start && !relayed {
-            live::hand_over(call.dispatcher().await.as_ref(), build.workspace_id, work).await;
-        }
-        let mut answer = if relayed {
-            let lines = live::start(call.dispatcher().await, tables, objects, build.workspace_id, work, &build);
-            events(lines, Framing::Ndjson, call.request.deadline, about)?
-        } else {
-            let lines = eventlog::follow(LogSource::<build::Build>::new(tables, id), objects, Follow { after_id: 0, live: true });
-            events(lines, Framing::Ndjson, call.request.deadline, about)?
-        };
+        let mut answer = live::answer(&call, build.workspace_id, &build, work, "x-build-id").await?;
         answer.extensions_mut().insert(Kept::BuildEvents(id));
         return Ok(answer);
     }
-    if must_start {
+    if let Some(work) = work {
         live::hand_over(call.dispatcher().await.as_ref(), build.workspace_id, work).await;
     }
     let build = if options.wait { wait(&call, build).await? } else { build };

@@ -3,7 +3,7 @@ use ade_core::build::VersionChoice;
 use ade_core::config::Config;
 use ade_core::dispatch::{ExecuteRun, Work};
 use ade_core::document::Document;
-use ade_core::eventlog::{self, Event, Follow, LogSource};
+use ade_core::eventlog::Event;
 use ade_core::id::{ConfigId, DocumentId, RunId};
 use ade_core::run::{self, CreateRunError, NewRun, RunOptions};
 use futures::future::try_join_all;
@@ -13,8 +13,7 @@ use utoipa::ToSchema;
 
 use super::Run;
 use crate::edge::problem::ProblemDocument;
-use crate::edge::stream::events;
-use crate::edge::{Call, Checks, Framing, Kept, Owned as _, Problem, StreamAnswer, StreamBody, created};
+use crate::edge::{Call, Checks, Kept, Owned as _, Problem, StreamAnswer, StreamBody, created};
 use crate::live;
 
 /// Most documents that are looked up for one request.
@@ -97,7 +96,7 @@ pub async fn create_run(call: Call) -> StreamAnswer {
     let id = run.run_id;
     call.note("run_id", id);
     if stream {
-        let mut answer = stream_of(&call, &run).await?;
+        let mut answer = live::answer(&call, run.workspace_id, &run, work_of(&run), "x-run-id").await?;
         answer.extensions_mut().insert(Kept::RunEvents(id));
         return Ok(answer);
     }
@@ -112,27 +111,16 @@ pub(super) async fn earlier(call: &Call) -> Result<Vec<run::Run>, Problem> {
     Ok(runs.into_iter().flatten().collect())
 }
 
-/// Starts a new run and answers with its events. In safe mode it is over already, and they are all there.
-async fn stream_of(call: &Call, run: &run::Run) -> StreamAnswer {
-    let (tables, objects, id) = (call.ade().tables.clone(), call.ade().objects.clone(), run.run_id);
-    let about = ("x-run-id", id.to_string());
-    if run.status.is_terminal() || !call.ade().settings.response_streaming {
-        // A relay would be cut with the answer, and the call with it.
-        start(call, run).await;
-        let lines = eventlog::follow(LogSource::<run::Run>::new(tables, id), objects, Follow { after_id: 0, live: true });
-        return events(lines, Framing::Ndjson, call.request.deadline, about);
-    }
-    let work = Work::Run(ExecuteRun { run_id: id });
-    let lines = live::start(call.dispatcher().await, tables, objects, run.workspace_id, work, run);
-    events(lines, Framing::Ndjson, call.request.deadline, about)
-}
-
 /// Starts a new run in the background, unless safe mode has ended it.
 pub(super) async fn start(call: &Call, run: &run::Run) {
-    if !run.status.is_terminal() {
-        let work = Work::Run(ExecuteRun { run_id: run.run_id });
+    if let Some(work) = work_of(run) {
         live::hand_over(call.dispatcher().await.as_ref(), run.workspace_id, work).await;
     }
+}
+
+/// What is to be executed of a new run; nothing when safe mode has ended it.
+fn work_of(run: &run::Run) -> Option<Work> {
+    (!run.status.is_terminal()).then_some(Work::Run(ExecuteRun { run_id: run.run_id }))
 }
 
 /// The documents that are named, all of the config's workspace.
