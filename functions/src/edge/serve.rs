@@ -22,6 +22,9 @@ use super::idempotency::once;
 use super::oidc::Oidc;
 use super::{Answer, App, Call, Framing, Problem, Request, StreamAnswer, StreamBody, cors};
 
+#[cfg(panic = "abort")]
+compile_error!("a request that panics gets an answer, for which panics have to unwind: build with `panic = \"unwind\"`");
+
 /// What `IntoResponse` turns things into.
 type ResponseFuture = BoxFuture<'static, Response<Body>>;
 

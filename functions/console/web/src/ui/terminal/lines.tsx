@@ -167,7 +167,7 @@ const Row = memo(function Row({ line, continued, stamps, search, marked, current
       {continued ? (
         <span className="select-none">{column("", NUMBER)}</span>
       ) : (
-        <a href={addressOf({ from: line.id, to: line.id })} tabIndex={-1} onClick={(event) => onSelect(event, line.id)} className="text-faint no-underline select-none hover:text-ink">
+        <a href={addressOf({ from: line.id, to: line.id })} tabIndex={-1} onClick={(event) => onSelect(event, line.id)} className="inline-block text-faint no-underline select-none hover:text-ink">
           {column(line.id, NUMBER)}
         </a>
       )}
