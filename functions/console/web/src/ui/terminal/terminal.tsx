@@ -28,7 +28,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
   const [current, setCurrent] = useState(-1);
   const box = useRef<HTMLDivElement>(null);
 
-  // Where a line was brought into sight. That it is near the end for now does not mean that somebody wants to follow the end.
+  // Where a line was brought into sight. That it is near the end at that moment does not mean that somebody wants to follow the end.
   const shown = useRef<number>(undefined);
   const onScroll = useCallback((element: HTMLElement) => {
     if (element.scrollTop !== shown.current) setTail(element.scrollHeight - element.scrollTop - element.clientHeight < ROW * 1.5);
