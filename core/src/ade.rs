@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
+use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 
+use crate::aws;
 use crate::build::Builds;
 use crate::config::Configs;
 use crate::document::{Documents, Grace};
@@ -52,15 +53,15 @@ pub struct Ade {
 }
 
 impl Ade {
-    /// Connects with the SDK's standard environment (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL_*`). Makes no call yet.
-    pub async fn connect(settings: Settings) -> Self {
-        let aws =
-            aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS)).load().await;
-        Self::with_services(settings, &aws, &aws)
+    /// Connects as the environment says ([`aws::environment`]). Makes no call yet.
+    pub fn connect(settings: Settings) -> Self {
+        let retry = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let service = |name| aws::environment(name).into_builder().retry_config(retry.clone()).build();
+        Self::with_services(settings, &service("DYNAMODB"), &service("S3"))
     }
 
     /// Wires everything for the configurations of the two services, which differ when their endpoints are named in code.
-    pub fn with_services(settings: Settings, dynamodb: &aws_config::SdkConfig, s3: &aws_config::SdkConfig) -> Self {
+    pub fn with_services(settings: Settings, dynamodb: &SdkConfig, s3: &SdkConfig) -> Self {
         let patience = TimeoutConfig::builder().operation_attempt_timeout(TABLE_PATIENCE).build();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(dynamodb).timeout_config(patience).build();
         let tables = Tables::new(aws_sdk_dynamodb::Client::from_conf(dynamodb), settings.table_prefix.clone());

@@ -2,7 +2,7 @@
 //!
 //! Everything that the functions, the executor and the local host have in common lives here: the records and their
 //! state machines, the `DynamoDB` and S3 layouts, the event log and the lease protocol that make a run survive crashes.
-//! This crate knows no HTTP and no Lambda; AWS is reached through the SDK's standard environment only.
+//! This crate knows no HTTP and no Lambda; how AWS is reached is in the environment ([`aws`]).
 //!
 //! A map for readers:
 //!
@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod aws;
 pub mod build;
 pub mod config;
 pub mod confinement;

@@ -7,6 +7,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tracing_subscriber::filter::Targets;
+
 /// A problem with the environment, in one sentence that names the variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -189,6 +191,18 @@ impl Value for SandboxMode {
     }
 }
 
+/// What is logged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogFilter(pub Targets);
+
+impl Value for LogFilter {
+    const EXPECTED: &'static str = "a level (error, warn, info, debug, trace or off), or some like ade_core=debug, separated by commas";
+    const KIND: &'static str = "levels";
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+}
+
 /// Subjects of people, separated by commas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subjects(pub Vec<String>);
@@ -204,7 +218,7 @@ impl Value for Subjects {
 macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $name:literal $field:ident: $ty:ty = $default:literal;)+) => {
         /// The settings of a function, the executor or the builder.
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[derive(Debug, Clone, PartialEq)]
         pub struct Settings {
             $($(#[doc = $doc])+ pub $field: $ty,)+
         }
@@ -329,8 +343,9 @@ settings! {
     "ADE_LOCAL_REAPER_SECONDS" local_reaper: Seconds = "10";
     /// Cap of the local host's concurrent executors; the number of cores when not set.
     "ADE_LOCAL_EXECUTORS" local_executors: Option<u32> = "";
-    /// Log filter, e.g. `info` or `ade_core=debug,info` (syntax of `tracing_subscriber::EnvFilter`).
-    "ADE_LOG" log: String = "info";
+    /// What functions log: a level, such as `info`, or levels by module, such as `ade_core=debug,info`. Programs built for
+    /// release have no level `trace`.
+    "ADE_LOG" log: LogFilter = "info";
     /// Base URL of the ADE that the `ade` command talks to.
     "ADE_URL" url: Option<String> = "";
     /// API key that the `ade` command uses.
@@ -380,8 +395,9 @@ pub fn markdown() -> String {
     let mut page = String::from(
         "# Settings\n\nFor whoever operates ADE. Generated from `core/src/settings.rs`; a test fails when this page is stale.\n\n\
          Settings are environment variables, read once when a function starts. A value that can't be used, or an `ADE_*` variable that\n\
-         is not listed here, stops the start with one sentence that names it. AWS itself is configured by the SDK's standard variables\n\
-         (`AWS_REGION`, `AWS_ENDPOINT_URL_S3`, credentials and so on).\n\n\
+         is not listed here, stops the start with one sentence that names it. AWS itself is found by the SDK's standard variables: `AWS_REGION`,\n\
+         `AWS_ACCESS_KEY_ID` and the others of credentials, `AWS_ENDPOINT_URL` or that of a service (`AWS_ENDPOINT_URL_S3`). Functions read\n\
+         no files for it; `ade deploy` and `ade admin` do.\n\n\
          | setting | default | value | meaning |\n|---|---|---|---|\n",
     );
     for d in DECLARATIONS {
@@ -415,6 +431,9 @@ mod tests {
         assert_eq!(error, "ADE_RUN_TIMEOUT_SECONDS is \"soon\": expected a whole number of seconds from 1");
         assert!(read(&[("ADE_RUNS_DIR", "relative")]).unwrap_err().to_string().starts_with("ADE_RUNS_DIR is \"relative\""));
         assert!(read(&[("ADE_CORS_ORIGINS", "example.com")]).is_err());
+        assert!(
+            read(&[("ADE_LOG", "ade_core=loud")]).unwrap_err().to_string().starts_with("ADE_LOG is \"ade_core=loud\": expected a level")
+        );
     }
 
     #[test]

@@ -42,12 +42,12 @@ pub(crate) async fn answer<R: Executable>(
     let deadline = call.request.deadline;
     match work {
         Some(work) if call.ade().settings.response_streaming => {
-            let lines = start(call.dispatcher().await, tables, objects, workspace, work, record);
+            let lines = start(call.dispatcher(), tables, objects, workspace, work, record);
             events(lines, Framing::Ndjson, deadline, about)
         }
         work => {
             if let Some(work) = work {
-                hand_over(call.dispatcher().await.as_ref(), workspace, work).await;
+                hand_over(call.dispatcher().as_ref(), workspace, work).await;
             }
             let lines = follow(LogSource::<R>::new(tables, record.id()), objects, Follow { after_id: 0, live: true });
             events(lines, Framing::Ndjson, deadline, about)

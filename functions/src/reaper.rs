@@ -37,7 +37,7 @@ async fn round(app: &App, deadline_millis: u64) -> Result<Reaped, lambda_runtime
     let end = SystemTime::UNIX_EPOCH + Duration::from_millis(deadline_millis);
     let deadline = Instant::now() + end.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(MARGIN);
     let ade = &app.ade;
-    let reaper = Reaper::new(ade.tables.clone(), ade.runs.clone(), app.dispatcher().await, ade.settings.max_attempts);
+    let reaper = Reaper::new(ade.tables.clone(), ade.runs.clone(), app.dispatcher(), ade.settings.max_attempts);
     let reaped = reaper.reap(Timestamp::now(), deadline).await?;
     if reaped != Reaped::default() {
         let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();

@@ -9,12 +9,12 @@
 
 mod prelude;
 
+use ade_core::aws;
 use ade_core::config::Validation;
 use ade_core::dispatch::{DispatchError, Dispatcher, Relay, ValidateAnswer, ValidateConfig, Work};
 use ade_core::id::{ConfigId, WorkspaceId};
 use ade_core::settings::Settings;
 use async_trait::async_trait;
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_sdk_lambda::Client;
@@ -36,13 +36,11 @@ pub struct LambdaDispatcher {
 }
 
 impl LambdaDispatcher {
-    /// Connects with the SDK's standard environment. Makes no call yet.
-    pub async fn connect(settings: &Settings) -> Self {
-        let aws = aws_config::defaults(BehaviorVersion::latest())
-            // A run that is silent for a while is not a stalled download.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .load()
-            .await;
+    /// Connects as the environment says. Makes no call yet.
+    pub fn connect(settings: &Settings) -> Self {
+        let aws = aws::environment("LAMBDA").into_builder();
+        // A run that is silent for a while is not a stalled download.
+        let aws = aws.stalled_stream_protection(StalledStreamProtectionConfig::disabled()).build();
         Self {
             client: Client::new(&aws),
             executor: settings.executor_function.clone(),

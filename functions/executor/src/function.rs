@@ -53,7 +53,7 @@ type Answer = FunctionResponse<serde_json::Value, BoxStream<'static, Result<Byte
 
 /// Serves the executor.
 pub async fn executor() -> anyhow::Result<()> {
-    let (ade, base, sandbox) = start().await?;
+    let (ade, base, sandbox) = start()?;
     if let Err(error) = crate::scratch::sweep(&ade.settings.runs_dir) {
         tracing::warn!(%error, "what killed processes left was not removed");
     }
@@ -62,7 +62,7 @@ pub async fn executor() -> anyhow::Result<()> {
     }
     // Work does not wait for it.
     tokio::spawn(tell(ade.objects.clone(), sandbox.layers()));
-    let dispatcher = Arc::new(LambdaDispatcher::connect(&ade.settings).await);
+    let dispatcher = Arc::new(LambdaDispatcher::connect(&ade.settings));
     let (turn, executor) = (Turn::default(), Arc::new(Executor { ade: ade.clone(), base, sandbox, dispatcher }));
     serve(async move |event: LambdaEvent<ExecuteRun>| {
         let (id, until, executor) = (event.payload.run_id, deadline(event.context.deadline), Arc::clone(&executor));
@@ -74,7 +74,7 @@ pub async fn executor() -> anyhow::Result<()> {
 
 /// Serves the builder.
 pub async fn builder() -> anyhow::Result<()> {
-    let (ade, base, sandbox) = start().await?;
+    let (ade, base, sandbox) = start()?;
     let (turn, builder) = (Turn::default(), Arc::new(Builder { ade: ade.clone(), base, sandbox }));
     serve(async move |event: LambdaEvent<BuilderWork>| {
         let (until, builder, request_id) = (deadline(event.context.deadline), Arc::clone(&builder), event.context.request_id);
@@ -105,9 +105,9 @@ async fn serve<P: for<'de> Deserialize<'de>>(handle: impl AsyncFn(LambdaEvent<P>
 }
 
 /// Reads and checks the settings, the scratch directories, the base environment and the sandbox.
-async fn start() -> anyhow::Result<(Ade, Base, Sandbox)> {
+fn start() -> anyhow::Result<(Ade, Base, Sandbox)> {
     let mut settings = Settings::from_env()?;
-    ade_core::telemetry::init(&settings.log);
+    ade_core::telemetry::init(&settings.log.0);
     for (name, directory) in [("ADE_RUNS_DIR", &settings.runs_dir), ("ADE_VENVS_DIR", &settings.venvs_dir)] {
         writable(directory).map_err(|error| anyhow::anyhow!("{name} is {}, which can't be used: {error}", directory.display()))?;
     }
@@ -121,7 +121,7 @@ async fn start() -> anyhow::Result<(Ade, Base, Sandbox)> {
         [] => tracing::info!("user code is confined by every layer"),
         missing => tracing::warn!(?missing, "layers of the sandbox are not in force"),
     }
-    Ok((Ade::connect(settings).await, base, sandbox))
+    Ok((Ade::connect(settings), base, sandbox))
 }
 
 /// Tells health checks what confines user code here.

@@ -91,7 +91,7 @@ pub async fn create_build(call: Call) -> StreamAnswer {
         return Ok(answer);
     }
     if let Some(work) = work {
-        live::hand_over(call.dispatcher().await.as_ref(), build.workspace_id, work).await;
+        live::hand_over(call.dispatcher().as_ref(), build.workspace_id, work).await;
     }
     let build = if options.wait { wait(&call, build).await? } else { build };
     let link = format!("/builds/{id}");

@@ -58,7 +58,7 @@ pub async fn validate_config(call: Call) -> Answer {
     if let Some(detail) = call.ade().safe_mode.skips().await? {
         return Err(Problem::conflict("safe_mode", detail));
     }
-    let dispatcher = call.app.dispatcher().await;
+    let dispatcher = call.app.dispatcher();
     let asked = tokio::time::timeout(PATIENCE, dispatcher.validate(config.workspace_id, config.config_id));
     let validation = match asked.await {
         Ok(Ok(validation)) => validation,

@@ -1,6 +1,7 @@
 //! What a handler gets: the request, who makes it, and the core.
 
 use std::fmt::Display;
+use std::sync::{Arc, OnceLock};
 
 use ade_core::Ade;
 use ade_core::access::{Permission, Principal};
@@ -13,8 +14,6 @@ use ade_core::idempotency::Mark;
 use ade_core::run::Run;
 use ade_core::workspace::Workspace;
 use ade_invoke::LambdaDispatcher;
-use std::sync::Arc;
-use tokio::sync::OnceCell;
 
 use super::oidc::Oidc;
 use super::{Problem, Request};
@@ -23,7 +22,7 @@ use super::{Problem, Request};
 pub struct App {
     /// The core.
     pub ade: Ade,
-    dispatcher: OnceCell<Arc<LambdaDispatcher>>,
+    dispatcher: OnceLock<Arc<LambdaDispatcher>>,
     /// Access tokens of the identity provider, where there is one.
     pub(super) oidc: Option<Oidc>,
 }
@@ -32,13 +31,12 @@ impl App {
     /// Around a connected core.
     pub fn new(ade: Ade) -> Self {
         let oidc = Oidc::new(&ade.settings);
-        Self { ade, dispatcher: OnceCell::new(), oidc }
+        Self { ade, dispatcher: OnceLock::new(), oidc }
     }
 
     /// The way to the executor and the builder; connected on first use, because most functions never call them.
-    pub async fn dispatcher(&self) -> Arc<LambdaDispatcher> {
-        let connect = || Box::pin(async { Arc::new(LambdaDispatcher::connect(&self.ade.settings).await) });
-        Arc::clone(self.dispatcher.get_or_init(connect).await)
+    pub fn dispatcher(&self) -> Arc<LambdaDispatcher> {
+        Arc::clone(self.dispatcher.get_or_init(|| Arc::new(LambdaDispatcher::connect(&self.ade.settings))))
     }
 }
 
@@ -61,8 +59,8 @@ impl Call {
     }
 
     /// The way to the executor and the builder.
-    pub async fn dispatcher(&self) -> Arc<dyn Dispatcher> {
-        self.app.dispatcher().await
+    pub fn dispatcher(&self) -> Arc<dyn Dispatcher> {
+        self.app.dispatcher()
     }
 
     /// Lets a record through that exists and that the caller may do this with. To everybody else it does not exist.

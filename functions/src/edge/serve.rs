@@ -135,14 +135,14 @@ pub(crate) fn start<Fut: Future<Output = Result<(), Error>>>(run: impl FnOnce(Ar
         Ok(settings) => settings,
         Err(error) => return fail(&error),
     };
-    ade_core::telemetry::init(&settings.log);
+    ade_core::telemetry::init(&settings.log.0);
     // A function handles one request at a time: one thread is enough, and starts faster.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
     let ended = runtime.block_on(async {
-        let app = Arc::new(App::new(Ade::connect(settings).await));
+        let app = Arc::new(App::new(Ade::connect(settings)));
         run(app).await
     });
     match ended {

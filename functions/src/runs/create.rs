@@ -114,7 +114,7 @@ pub(super) async fn earlier(call: &Call) -> Result<Vec<run::Run>, Problem> {
 /// Starts a new run in the background, unless safe mode has ended it.
 pub(super) async fn start(call: &Call, run: &run::Run) {
     if let Some(work) = work_of(run) {
-        live::hand_over(call.dispatcher().await.as_ref(), run.workspace_id, work).await;
+        live::hand_over(call.dispatcher().as_ref(), run.workspace_id, work).await;
     }
 }
 

@@ -67,7 +67,7 @@ pub struct Health {
     )
 )]
 pub async fn health(app: Arc<App>, _request: Request) -> Answer {
-    let dispatcher = app.dispatcher().await;
+    let dispatcher = app.dispatcher();
     let (store, objects, executor, confinement, safe_mode) = tokio::join!(
         probe("store", app.ade.tables.check()),
         probe("objects", app.ade.objects.check()),

@@ -63,7 +63,7 @@ pub async fn update_workspace(call: Call) -> Answer {
     checks.finish()?;
     let changed = call.ade().workspaces.update(&workspace, ChangeWorkspace { name, slug, settings }).await?;
     if settings.is_some() {
-        call.ade().runs.start_waiting(call.dispatcher().await.as_ref(), changed.workspace_id).await;
+        call.ade().runs.start_waiting(call.dispatcher().as_ref(), changed.workspace_id).await;
     }
     ok(&Workspace::from(changed))
 }

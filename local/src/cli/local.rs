@@ -7,6 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 use console::style;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt, registry};
 use url::Url;
 
 use super::report::shown;
@@ -121,10 +125,10 @@ pub(super) fn environment() -> Vec<(String, String)> {
 /// Warnings and errors of the host itself; functions write their own logs.
 pub(super) fn log_to_stderr() {
     // The embedded database warns of every refusal, such as that of a table that exists already; its callers handle them.
-    let filter = tracing_subscriber::EnvFilter::try_new("warn,dynoxide=error").unwrap_or_default();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_target("dynoxide", LevelFilter::ERROR);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(std::io::stderr().is_terminal());
     // A second call keeps the first subscriber, which is the same.
-    drop(log.with_ansi(std::io::stderr().is_terminal()).try_init());
+    drop(registry().with(lines).with(filter).try_init());
 }
 
 /// Ctrl-C and what service managers send.

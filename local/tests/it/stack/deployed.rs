@@ -4,12 +4,12 @@
 //! Emulators can neither stream nor run images, so this is the template with `ResponseStreaming=false` and `ExecutorPackage=zip`.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use ade_infra::grants::GRANTS;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use super::client::{Answer, Api};
 use super::contract::Contract;
@@ -24,33 +24,34 @@ struct Deployed {
 }
 
 impl Deployed {
-    fn new() -> Self {
+    async fn new() -> Self {
         let endpoint = emulator().expect("TEST_AWS_ENDPOINT_URL names the emulator");
         let binaries = tempfile::tempdir().unwrap();
         for (function, _) in GRANTS {
             // Names of functions and lines are most of a debug build.
             let built = Path::new(ADE).with_file_name(function);
-            let stripped = Command::new("strip").arg("-o").arg(binaries.path().join(function)).arg(built).status().unwrap();
+            let stripped = Command::new("strip").arg("-o").arg(binaries.path().join(function)).arg(built).status().await.unwrap();
             assert!(stripped.success(), "{function}");
         }
         let stack = format!("t{}", ulid_like());
         Self { endpoint, stack, binaries }
     }
 
-    /// Runs a command about the stack; what it prints.
-    fn ade(&self, command: &[&str], more: &[&str]) -> String {
+    /// Runs a command about the stack; what it prints. Waits as a task, so that a connection which the emulator closes meanwhile is known to
+    /// be closed by the next request.
+    async fn ade(&self, command: &[&str], more: &[&str]) -> String {
         let target = ["--stack", &self.stack, "--aws-endpoint-url", &self.endpoint];
-        let mut command = ade(&[command, &target, more].concat());
-        let output = command.current_dir(repository()).output().unwrap();
+        let mut command = Command::from(ade(&[command, &target, more].concat()));
+        let output = command.current_dir(repository()).output().await.unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(output.status.success(), "{command:?}: {}\n{}", text(&output.stdout), text(&output.stderr));
         text(&output.stdout)
     }
 
-    fn deploy(&self, more: &[&str]) -> String {
+    async fn deploy(&self, more: &[&str]) -> String {
         let binaries = self.binaries.path().to_str().unwrap();
         let without_alarms: &[&str] = if lacks("metric-math") { &["--parameter", "MetricMath=false"] } else { &[] };
-        self.ade(&["deploy"], &[&["--binaries", binaries], without_alarms, more].concat())
+        self.ade(&["deploy"], &[&["--binaries", binaries], without_alarms, more].concat()).await
     }
 
     fn bucket(&self) -> Bucket {
@@ -70,12 +71,12 @@ fn ulid_like() -> String {
 #[tokio::test]
 #[ignore = "needs an emulator of AWS: make localstack-test"]
 async fn the_template_deploys_runs_updates_and_goes_away() {
-    let deployed = Deployed::new();
-    let planned = deployed.deploy(&["--plan"]);
+    let deployed = Deployed::new().await;
+    let planned = deployed.deploy(&["--plan"]).await;
     assert!(planned.contains("Nothing was changed"), "{planned}");
-    let said = deployed.deploy(&[]);
+    let said = deployed.deploy(&[]).await;
     let url = said.split_whitespace().find(|word| word.starts_with("http")).unwrap_or_else(|| panic!("no URL in {said}")).to_owned();
-    let key: Value = serde_json::from_str(&deployed.ade(&["admin", "bootstrap"], &["--json"])).unwrap();
+    let key: Value = serde_json::from_str(&deployed.ade(&["admin", "bootstrap"], &["--json"]).await).unwrap();
     let api = Api::new(&url, key["secret"].as_str(), Arc::new(Contract::read()));
 
     let health = api.get("/health").await.expect(200);
@@ -100,11 +101,11 @@ async fn the_template_deploys_runs_updates_and_goes_away() {
 
     // People's way through all of it; where there is no browser it says so. Nothing is streamed here, so the console polls.
     let walk = ["walk", &url, key["secret"].as_str().unwrap()];
-    let walk = Command::new("local/dev/console").args(walk).current_dir(repository()).status();
+    let walk = Command::new("local/dev/console").args(walk).current_dir(repository()).status().await;
     assert!(walk.unwrap().success(), "the console's walk");
 
     // An update and its revert: what was there stays readable, and work goes on.
-    let unchanged = deployed.deploy(&[]);
+    let unchanged = deployed.deploy(&[]).await;
     assert!(unchanged.contains("Nothing changes"), "{unchanged}");
     let get_run = deployed.binaries.path().join("get-run");
     let before = std::fs::read(&get_run).unwrap();
@@ -112,7 +113,7 @@ async fn the_template_deploys_runs_updates_and_goes_away() {
     let after = [&before[..], b"another version"].concat();
     for (code, limit) in [(after, "RunMemoryLimit=3GiB"), (before, "RunMemoryLimit=4GiB")] {
         std::fs::write(&get_run, code).unwrap();
-        let changed = deployed.deploy(&["--parameter", limit]);
+        let changed = deployed.deploy(&["--parameter", limit]).await;
         for function in ["GetRunFunction", "ExecutorFunction"] {
             let change = changed.lines().find(|line| line.contains(function)).unwrap_or_default();
             assert!(change.contains("Modify"), "{function} is updated in place: {changed}");
@@ -125,7 +126,7 @@ async fn the_template_deploys_runs_updates_and_goes_away() {
 
     let kept = deployed.bucket().list("runs/").await.len();
     assert!(kept > 0);
-    deployed.ade(&["destroy"], &["--yes"]);
+    deployed.ade(&["destroy"], &["--yes"]).await;
     assert_eq!(deployed.bucket().list("runs/").await.len(), kept, "data survives the stack");
 }
 
