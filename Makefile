@@ -73,7 +73,8 @@ bench: base ## Measure a release build through its front door
 
 bench-engine: ## Measure the engine beside a bare copy of the same workbooks, and what hostile files cost
 	@local/dev/prerequisites
-	@local/dev/step "Building the copy" cargo build --locked --release -p ade-workbook --example copy
+	@local/dev/step "Building the copy" env CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		cargo build --locked --release -p ade-workbook --example copy
 	@$(MAKE) base
 	@local/dev/test-env
 	@.ade/base/bin/python functions/executor/engine/bench/bench.py --copy "$$(local/dev/target-dir release)/examples/copy"

@@ -10,8 +10,8 @@ use aws_sdk_s3::config::SharedCredentialsProvider;
 /// The configuration of a service: `DYNAMODB`, `S3` or `LAMBDA`, as the names of variables end (`AWS_ENDPOINT_URL_S3`; `AWS_ENDPOINT_URL` is
 /// for those that have none).
 ///
-/// `aws_config::load_defaults` also looks into files and asks containers and machines, which a function has no use for. What it brings along
-/// for that is half a megabyte of every function.
+/// `aws_config::load_defaults` also looks into files and asks containers and machines, which a function has no use for, and brings along
+/// clients for all of them, in every function.
 pub fn environment(service: &str) -> SdkConfig {
     let endpoint = variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| variable("AWS_ENDPOINT_URL"));
     let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
