@@ -71,6 +71,7 @@ bench: base ## Measure a release build through its front door
 	@local/dev/step "Building a release" cargo build --locked --release --workspace --bins --bench stack
 	@cargo bench --locked --workspace --bench stack
 
+# The copy is compiled as the engine is.
 bench-engine: ## Measure the engine beside a bare copy of the same workbooks, and what hostile files cost
 	@local/dev/prerequisites
 	@local/dev/step "Building the copy" env CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \

@@ -192,14 +192,11 @@ impl Value for SandboxMode {
 }
 
 /// What is logged.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogFilter(pub Targets);
-
-impl Value for LogFilter {
+impl Value for Targets {
     const EXPECTED: &'static str = "a level (error, warn, info, debug, trace or off), or some like ade_core=debug, separated by commas";
     const KIND: &'static str = "levels";
     fn parse(text: &str) -> Option<Self> {
-        text.parse().ok().map(Self)
+        text.parse().ok()
     }
 }
 
@@ -345,7 +342,7 @@ settings! {
     "ADE_LOCAL_EXECUTORS" local_executors: Option<u32> = "";
     /// What functions log: a level, such as `info`, or levels by module, such as `ade_core=debug,info`. Programs built for
     /// release have no level `trace`.
-    "ADE_LOG" log: LogFilter = "info";
+    "ADE_LOG" log: Targets = "info";
     /// Base URL of the ADE that the `ade` command talks to.
     "ADE_URL" url: Option<String> = "";
     /// API key that the `ade` command uses.

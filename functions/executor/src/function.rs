@@ -107,7 +107,7 @@ async fn serve<P: for<'de> Deserialize<'de>>(handle: impl AsyncFn(LambdaEvent<P>
 /// Reads and checks the settings, the scratch directories, the base environment and the sandbox.
 fn start() -> anyhow::Result<(Ade, Base, Sandbox)> {
     let mut settings = Settings::from_env()?;
-    ade_core::telemetry::init(&settings.log.0);
+    ade_core::telemetry::init(&settings.log);
     for (name, directory) in [("ADE_RUNS_DIR", &settings.runs_dir), ("ADE_VENVS_DIR", &settings.venvs_dir)] {
         writable(directory).map_err(|error| anyhow::anyhow!("{name} is {}, which can't be used: {error}", directory.display()))?;
     }

@@ -135,7 +135,7 @@ pub(crate) fn start<Fut: Future<Output = Result<(), Error>>>(run: impl FnOnce(Ar
         Ok(settings) => settings,
         Err(error) => return fail(&error),
     };
-    ade_core::telemetry::init(&settings.log.0);
+    ade_core::telemetry::init(&settings.log);
     // A function handles one request at a time: one thread is enough, and starts faster.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
