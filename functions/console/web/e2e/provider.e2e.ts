@@ -36,7 +36,7 @@ test("a token that is about to expire is renewed, once, and the person stays sig
   // It was issued for 31 seconds, and one with less than 30 left is renewed before it is sent.
   await page.clock.install();
   await page.clock.fastForward(5_000);
-  await page.getByRole("link", { name: "Documents" }).click();
+  await page.getByRole("link", { name: "Documents", exact: true }).click();
   await page.getByRole("heading", { name: "Documents" }).waitFor();
   await expect.poll(() => provider.issued.refresh_token).toBe(1);
   await page.reload();

@@ -152,7 +152,10 @@ export class Stack {
 
 /** A browser, and what its pages complained about. */
 export class Window {
+  static readonly #open = new Set<Window>();
   readonly complaints: string[] = [];
+  /** What was refused or did not arrive, in order. */
+  readonly #refusals: string[] = [];
   readonly browser: Browser;
   readonly context: BrowserContext;
   readonly page: Page;
@@ -170,6 +173,11 @@ export class Window {
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     const window = new Window(browser, context, page);
+    Window.#open.add(window);
+    page.on("response", (response) => {
+      if (response.status() >= 400) window.#refusals.push(`${response.status()} ${response.request().method()} ${response.url()}`);
+    });
+    page.on("requestfailed", (request) => window.#refusals.push(`${request.failure()?.errorText} ${request.method()} ${request.url()}`));
     page.on("pageerror", (error) => window.complaints.push(error.message));
     page.on("console", (message) => {
       // What the page's policy blocks is told here too. A server that is away is not the page's fault.
@@ -185,7 +193,18 @@ export class Window {
   }
 
   async close(): Promise<void> {
+    Window.#open.delete(this);
     await this.browser.close();
+  }
+
+  /** What a person would see in every open window now, and what went wrong in it: for whoever reads of a failed test. */
+  static async describeAll(): Promise<string> {
+    return (await Promise.all([...Window.#open].map((window) => window.#describe()))).join("\n");
+  }
+
+  async #describe(): Promise<string> {
+    const shown = await this.page.locator("body").ariaSnapshot({ timeout: 5_000 }).catch((error: unknown) => `The page does not answer: ${String(error)}`);
+    return [`The window shows ${this.page.url()}`, shown.slice(0, 4_000), "Refused or lost:", ...this.#refusals.slice(-20), "Complaints:", ...this.complaints.slice(-20)].join("\n");
   }
 }
 

@@ -7,5 +7,5 @@ const chosen = process.env["SHOTS"] ? "**/*.shot.ts" : process.env["ADE_URL"] ? 
 export default defineConfig({
   root: import.meta.dirname,
   resolve: { alias: { "@": join(import.meta.dirname, "../src") } },
-  test: { include: [chosen], testTimeout: 90_000, hookTimeout: 60_000, fileParallelism: false, bail: 0, expect: { poll: { timeout: 20_000 } } },
+  test: { include: [chosen], setupFiles: ["./failed.ts"], testTimeout: 90_000, hookTimeout: 60_000, fileParallelism: false, bail: 0, expect: { poll: { timeout: 20_000 } } },
 });
