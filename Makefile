@@ -71,14 +71,12 @@ bench: base ## Measure a release build through its front door
 	@local/dev/step "Building a release" cargo build --locked --release --workspace --bins --bench stack
 	@cargo bench --locked --workspace --bench stack
 
-# The copy is compiled as the engine is.
 bench-engine: ## Measure the engine beside a bare copy of the same workbooks, and what hostile files cost
 	@local/dev/prerequisites
-	@local/dev/step "Building the copy" env CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-		cargo build --locked --release -p ade-workbook --example copy
+	@local/dev/step "Building the copy" cargo build --locked --profile engine -p ade-workbook --example copy
 	@$(MAKE) base
 	@local/dev/test-env
-	@.ade/base/bin/python functions/executor/engine/bench/bench.py --copy "$$(local/dev/target-dir release)/examples/copy"
+	@.ade/base/bin/python functions/executor/engine/bench/bench.py --copy "$$(local/dev/target-dir engine)/examples/copy"
 	@echo
 	@.ade/test-env/bin/python functions/executor/engine/bench/hardening.py --python .ade/base/bin/python
 

@@ -103,7 +103,7 @@ async fn following_goes_on_after_a_dropped_connection() {
     let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
     let stream = stack.engine_run(&config, &document, &json!({ "mode": "ticks", "count": 40, "interval_ms": 25 })).await;
     let run = run_of(&stream);
-    let cutter = Cutter::start(stack.url()).await;
+    let cutter = Cutter::start(stack.url(), |_| 4000).await;
     let mut follow = command(&stack, &["runs", "logs", "-f", &run]);
     follow.env("ADE_URL", &cutter.url);
     let printed = tokio::task::spawn_blocking(move || finished(follow, 0)).await.unwrap();
@@ -113,14 +113,33 @@ async fn following_goes_on_after_a_dropped_connection() {
     drop(stream);
 }
 
-/// Passes connections on to a server and cuts each after a few kilobytes.
+/// Servers close connections that they think nobody uses, at times just when the next question is on its way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_whose_connection_breaks_is_asked_again_and_an_order_is_not() {
+    let stack = Stack::start().await;
+    let first_is_lost = |connection| if connection == 0 { 0 } else { u64::MAX };
+    let cutter = Cutter::start(stack.url(), first_is_lost).await;
+    let mut ask = command(&stack, &["keys", "list", "--json"]);
+    ask.env("ADE_URL", &cutter.url);
+    tokio::task::spawn_blocking(move || finished(ask, 0)).await.unwrap();
+    assert_eq!(cutter.connections.load(Ordering::SeqCst), 2);
+
+    let cutter = Cutter::start(stack.url(), first_is_lost).await;
+    let mut order = command(&stack, &["keys", "create", "Nightly", "--role", "viewer"]);
+    order.env("ADE_URL", &cutter.url);
+    let said = tokio::task::spawn_blocking(move || finished(order, 1)).await.unwrap();
+    assert!(said.contains(&cutter.url), "{said}");
+    assert_eq!(cutter.connections.load(Ordering::SeqCst), 1, "it may have been done");
+}
+
+/// Passes connections on to a server and cuts each after some bytes of the answer: how many is asked with the connection's number, from 0.
 struct Cutter {
     url: String,
     connections: Arc<AtomicUsize>,
 }
 
 impl Cutter {
-    async fn start(server: &str) -> Self {
+    async fn start(server: &str, passed: impl Fn(usize) -> u64 + Send + 'static) -> Self {
         let server = server.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().to_string();
@@ -129,14 +148,14 @@ impl Cutter {
         tokio::spawn(async move {
             loop {
                 let (mut client, _) = listener.accept().await.unwrap();
-                counter.fetch_add(1, Ordering::SeqCst);
+                let limit = passed(counter.fetch_add(1, Ordering::SeqCst));
                 let mut upstream = TcpStream::connect(&server).await.unwrap();
                 let mut request = vec![0; 8192];
                 let length = client.read(&mut request).await.unwrap();
                 // The server answers to its own name only.
                 let request = String::from_utf8(request[..length].to_vec()).unwrap().replace(&own, &server);
                 upstream.write_all(request.as_bytes()).await.unwrap();
-                let mut answer = upstream.take(4000);
+                let mut answer = upstream.take(limit);
                 // A client that goes away is its own affair.
                 drop(tokio::io::copy(&mut answer, &mut client).await);
             }
