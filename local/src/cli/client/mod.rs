@@ -212,11 +212,11 @@ impl Client {
     }
 
     /// The first items of a list.
-    pub(super) async fn first(&self, path: &str, query: &Query, limit: usize) -> Result<Vec<Value>, ApiError> {
+    pub(super) async fn first<T: DeserializeOwned>(&self, path: &str, query: &Query, limit: usize) -> Result<Vec<T>, ApiError> {
         let (mut items, mut cursor) = (Vec::new(), None);
         loop {
             let page = query.clone().with("limit", (limit - items.len()).min(PAGE)).maybe("cursor", cursor);
-            let page: List<Value> = self.json(self.request(Method::GET, &format!("{path}{page}"))).await?;
+            let page: List<T> = self.json(self.request(Method::GET, &format!("{path}{page}"))).await?;
             items.extend(page.data);
             cursor = page.next_cursor;
             if items.len() >= limit || cursor.is_none() {
@@ -268,7 +268,7 @@ impl Client {
     /// Downloads what a link in the API leads to.
     pub(super) async fn download(&self, path: &str, to: &Path) -> Result<(), ApiError> {
         let link: Download = self.json(self.request(Method::GET, path)).await?;
-        let answer = self.http.get(link.url).send().await.map_err(|error| self.unreachable(&error))?;
+        let answer = self.execute(self.http.get(link.url)).await.map_err(|error| self.unreachable(&error))?;
         if !answer.status().is_success() {
             return Err(storage_refusal(answer).await);
         }
@@ -296,17 +296,7 @@ impl Client {
     }
 
     async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
-        let mut all = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let query = Query::default().with("limit", PAGE).maybe("cursor", cursor);
-            let page: List<T> = self.json(self.request(Method::GET, &format!("{path}{query}"))).await?;
-            all.extend(page.data);
-            match page.next_cursor {
-                Some(next) => cursor = Some(next),
-                None => return Ok(all),
-            }
-        }
+        self.first(path, &Query::default(), usize::MAX).await
     }
 
     /// A request with the caller's key. `path` is below the API's base.

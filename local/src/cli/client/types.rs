@@ -33,7 +33,7 @@ pub(in crate::cli) struct NewDocument {
     /// Size in bytes.
     pub(in crate::cli) byte_size: u64,
     /// SHA-256 in hexadecimal.
-    pub sha256: String,
+    pub(in crate::cli) sha256: String,
 }
 
 /// A config.
