@@ -1,5 +1,6 @@
 /** A running `ade up` with a data directory of its own, and a browser for it. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -39,7 +40,7 @@ export class Stack {
 
   static async start({ testEngine = false, environment = {} as Record<string, string> } = {}): Promise<Stack> {
     const data = await mkdtemp(join(tmpdir(), "ade-console-"));
-    const stack = new Stack(await freePort(), data, { ...environment, ...(testEngine ? { ADE_ENGINE_SPEC: TEST_ENGINE } : {}) });
+    const stack = new Stack(await quietPort(), data, { ...environment, ...(testEngine ? { ADE_ENGINE_SPEC: TEST_ENGINE } : {}) });
     await stack.restart();
     return stack;
   }
@@ -208,14 +209,19 @@ export class Window {
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** A free port that stays free until it is used, also while its owner restarts: the system gives the ones above to whoever asks for any. */
+async function quietPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_768);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port"))));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
 
