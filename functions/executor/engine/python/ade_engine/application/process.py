@@ -137,7 +137,7 @@ class _Sheet:
             index=index,
             source=table,
             mapping=mapping,
-            frame=columns.rename(run, table, mapping),
+            frame=columns.rename(run, table, mapping, self.ref.name),
             rows=list(table.source_rows()),
             non_empty=non_empty,
             empty_rows=empty_rows,

@@ -59,6 +59,7 @@ def build(report: Report, config: ConfigRecord | None, config_root: Path | None)
 def _table(report: Report, table: Table, root: Path | None) -> dict[str, Any]:
     headers = table.source.headers
     indices = range(len(headers))
+    mapped = table.mapping.used()
     return {
         "source_file": report.input_file.name,
         "source_sheet": table.sheet.name,
@@ -79,15 +80,15 @@ def _table(report: Report, table: Table, root: Path | None) -> dict[str, Any]:
         else {"sheet": table.placement.title, "range": table.placement.region.a1},
         "mapped_columns": [
             {
-                "field": table.mapping.fields[index][0],
+                "field": mapped[index][0],
                 "header": headers[index].raw,
                 "source_column_index": table.source.block.first_column + index,
-                "score": table.mapping.fields[index][1],
+                "score": mapped[index][1],
                 "contributions": _contributions(table.mapping.scores[index].contributions, root),
-                "runner_up": _runner_up(table.mapping.scores[index], table.mapping.fields[index][0], root),
+                "runner_up": _runner_up(table.mapping.scores[index], mapped[index][0], root),
             }
             for index in indices
-            if index in table.mapping.fields
+            if index in mapped
         ],
         "unmapped_columns": [
             {
@@ -99,7 +100,7 @@ def _table(report: Report, table: Table, root: Path | None) -> dict[str, Any]:
                 "runner_up": _runner_up(table.mapping.scores[index], None, root),
             }
             for index in indices
-            if index not in table.mapping.fields
+            if index not in mapped
         ],
         "derived_columns": [
             {

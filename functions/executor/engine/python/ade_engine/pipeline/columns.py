@@ -60,10 +60,18 @@ class Mapping:
     scores: list[ColumnScores]
     fields: dict[int, tuple[str, float]] = field(default_factory=dict)
     duplicates: set[int] = field(default_factory=set)
+    names: list[str] = field(default_factory=list)
+    """What the frame calls each column once ``rename`` was there."""
 
     def columns(self) -> dict[str, int]:
         """Column of each mapped field."""
         return {name: index for index, (name, _) in self.fields.items()}
+
+    def used(self) -> dict[int, tuple[str, float]]:
+        """The fields as ``fields`` has them, but of the columns that rules and the output really take for them: with
+        engine 1 a column that is called like a field before it is mapped keeps the name."""
+        holders = {name: index for index, name in enumerate(self.names)}
+        return {holders[name]: (name, self.scores[holders[name]].totals.get(name, 0.0)) for name in self.columns()}
 
 
 def detect(run: RunContext, table: SourceTable, context: dict[str, Any]) -> Mapping:
@@ -200,31 +208,52 @@ def _best_fit(mapping: Mapping) -> None:
         mapping.fields[index] = (name, score)
 
 
-def rename(run: RunContext, table: SourceTable, mapping: Mapping) -> pl.DataFrame:
-    """The frame with mapped columns called by their fields. A name that is taken by another column stays as it is."""
-    frame = table.frame
-    taken = {header.name for header in table.headers}
-    renames = {}
-    for index in sorted(mapping.fields):
-        name, header = mapping.fields[index][0], table.headers[index].name
-        if name == header:
+def rename(run: RunContext, table: SourceTable, mapping: Mapping, sheet_name: str) -> pl.DataFrame:
+    """The frame with mapped columns called by their fields."""
+    headers = [header.name for header in table.headers]
+    mapping.names = _cleared(run, headers, mapping, sheet_name) if run.modern else _kept(run, headers, mapping)
+    renames = {old: new for old, new in zip(headers, mapping.names, strict=True) if old != new}
+    return table.frame.rename(renames) if renames else table.frame
+
+
+def _cleared(run: RunContext, headers: list[str], mapping: Mapping, sheet_name: str) -> list[str]:
+    """Names where each field's is that of its column; another column that is called so gets a number."""
+    names = [mapping.fields[index][0] if index in mapping.fields else header for index, header in enumerate(headers)]
+    fields = mapping.columns()
+    taken = {*headers, *names, *run.registry.fields}
+    for index, name in enumerate(names):
+        if index in mapping.fields or name not in fields:
             continue
-        if name in taken and not _frees(table, mapping, name):
+        number = 2
+        while f"{name}__{number}" in taken:
+            number += 1
+        names[index] = f"{name}__{number}"
+        taken.add(names[index])
+        run.find(
+            "column_renamed",
+            f"'{sheet_name}': column '{name}' is called '{names[index]}', because column '{headers[fields[name]]}' "
+            f"was taken as {name}",
+            sheet_name=sheet_name,
+            header=name,
+            name=names[index],
+        )
+    return names
+
+
+def _kept(run: RunContext, headers: list[str], mapping: Mapping) -> list[str]:
+    """Names as engine 1.9 gives them: one that another column has stays with it."""
+    wanted = {index: name for index, (name, _) in sorted(mapping.fields.items()) if headers[index] != name}
+    while True:
+        staying = {header for index, header in enumerate(headers) if index not in wanted}
+        refused = [index for index, name in wanted.items() if name in staying]
+        if not refused:
+            return [wanted.get(index, header) for index, header in enumerate(headers)]
+        for index in refused:
+            name = wanted.pop(index)
             run.logger.warning(
-                f"Column '{header}' is mapped to '{name}', but another column is already called that",
-                data={"field": name, "column": header},
+                f"Column '{headers[index]}' is mapped to '{name}', but another column is already called that",
+                data={"field": name, "column": headers[index]},
             )
-            continue
-        renames[header] = name
-    return frame.rename(renames) if renames else frame
-
-
-def _frees(table: SourceTable, mapping: Mapping, name: str) -> bool:
-    """Whether the column that is called ``name`` gets another name itself."""
-    for index, (field_name, _) in mapping.fields.items():
-        if table.headers[index].name == name:
-            return field_name != name
-    return False
 
 
 def _locators(region: TableRegion, context: dict[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class Table:
     def unmapped_reason(self, index: int) -> str:
         """Why a column has no field."""
         header = self.source.headers[index].raw.strip().lower()
-        if index in self.mapping.duplicates:
+        if index in self.mapping.duplicates or index in self.mapping.fields:
             return "duplicate_field"
         if header in PLACEHOLDER_HEADERS or header.startswith("unnamed"):
             return "empty_or_placeholder_header"
@@ -100,12 +100,16 @@ class Table:
     def place(self, name: str, row: int | None) -> str:
         """Where a field's value in a row of the frame (from 0) was: its cell, else its row, else its table."""
         source_row = None if row is None else self.rows[row]
-        column = self.mapping.columns().get(name)
+        column = self._column_of(name)
         if source_row is None:
             return f"table {self.index} of '{self.sheet.name}' ({self.region.a1})"
         if column is None:
             return f"row {source_row} of '{self.sheet.name}'"
         return str(self.source_cell(source_row, self.source.block.first_column + column))
+
+    def _column_of(self, name: str) -> int | None:
+        """The source column, from 0, that the frame has as a field."""
+        return next((index for index, (taken, _) in self.mapping.used().items() if taken == name), None)
 
     def read_derived(self, state: dict[str, Any]) -> None:
         """Takes over the mappings that rules say they derived."""
@@ -132,7 +136,7 @@ class Table:
     def settle(self, fields: dict[str, Any]) -> None:
         """Counts values and issues of the final frame, and remembers where the issues are."""
         self.final_rows = self.frame.height
-        physical = {name: self.source.block.first_column + index for name, index in self.mapping.columns().items()}
+        physical = {name: self.source.block.first_column + index for index, (name, _) in self.mapping.used().items()}
         for name in fields:
             if name in self.frame.columns:
                 self.valid_cells[name] = filled_cells(self.frame[name])
@@ -162,8 +166,7 @@ class Table:
         for index, header in enumerate(self.source.headers):
             if header.name not in self.source.mixed:
                 continue
-            name = self.mapping.fields[index][0] if index in self.mapping.fields else header.name
-            name = name if name in schema else header.name
+            name = self.mapping.names[index]
             if name in self.transformed or schema.get(name) != pl.String:
                 continue
             values = dict(zip(self.source.source_rows(), self.source.values(index), strict=True))
