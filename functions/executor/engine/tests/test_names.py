@@ -57,7 +57,8 @@ def test_the_mapped_column_gets_the_name_and_its_holder_another(classic, process
 
 def test_names_that_are_made_are_nobody_elses(classic, process, workbook):
     """Neither another column's nor a field's."""
-    field = "from ade_engine.models import FieldDef\ndef register(r):\n    r.register_field(FieldDef(name='email__3'))\n"
+    field = "from ade_engine.models import FieldDef\n"
+    field += "def register(r):\n    r.register_field(FieldDef(name='email__3'))\n"
     project = classic({"columns/email.py": NO_RIVAL, "columns/more.py": field}, "engine = 2")
     outcome = process(workbook([["E-Mail", "email", "email__2"], ["a@a.co", "x", "y"]]), project)
     assert outcome.rows() == [("email", "email__4", "email__2"), ("A@A.CO", "x", "y")]

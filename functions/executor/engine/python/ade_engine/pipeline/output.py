@@ -7,7 +7,6 @@ the first hook that touches the workbook gets it rebuilt in openpyxl, and from t
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from ade_engine._native import WorkbookError, Writer
 from ade_engine.models.errors import PipelineError
 from ade_engine.models.extension import HookName
 from ade_engine.models.table import TableRegion, column_letter
+from ade_engine.pipeline.cells import MAX_EXACT_INT, is_formula, put, put_text, valid_title
 from ade_engine.pipeline.proxies import Lazy
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
-MAX_TITLE_LENGTH = 31
-MAX_FORMULA_LENGTH = 8192
-INVALID_IN_TITLE = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
-RESERVED_TITLES = {"history"}
-MAX_EXACT_INT = 1 << 53
 OUTPUT_HOOKS = (HookName.ON_TABLE_WRITTEN, HookName.ON_SHEET_END, HookName.ON_WORKBOOK_BEFORE_SAVE)
 
 
@@ -126,22 +121,6 @@ class _Sheet:
     blocks: list[_Block] = field(default_factory=list)
 
 
-def valid_title(wanted: str, taken: dict[str, int]) -> str:
-    """A title that Excel takes and no other sheet has. ``taken`` remembers titles, and the last number that was tried
-    to tell one from others."""
-    title = INVALID_IN_TITLE.sub("_", wanted).strip().strip("'")[:MAX_TITLE_LENGTH].strip().strip("'") or "Sheet"
-    if title.lower() in RESERVED_TITLES:
-        title = f"{title}_"
-    unique, number = title, taken.get(title.lower(), 1)
-    while unique.lower() in taken:
-        number += 1
-        suffix = f" ({number})"
-        unique = f"{title[: MAX_TITLE_LENGTH - len(suffix)].rstrip()}{suffix}"
-    taken[title.lower()] = number
-    taken[unique.lower()] = taken.get(unique.lower(), 1)
-    return unique
-
-
 class OutputBook:
     """Takes tables in order and becomes a file."""
 
@@ -155,6 +134,8 @@ class OutputBook:
         self._real: Workbook | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._writer: Writer | None = None
+        self._cut = 0
+        """Texts that openpyxl's sheets got cut."""
         self.proxy = Lazy(self._workbook, {"sheetnames": lambda: [sheet.title for sheet in self._sheets]})
 
     def start_sheet(self, name: str) -> str:
@@ -220,7 +201,7 @@ class OutputBook:
         sheet.next_row = block.row + 1 + block.frame.height + 1
         sheet.width = max(sheet.width, block.frame.width)
         if self._real is not None:
-            _write_openpyxl(self._real[sheet.title], block)
+            self._cut += _write_openpyxl(self._real[sheet.title], block)
         elif self._keep:
             sheet.blocks.append(block)
         elif not self._dry_run:
@@ -239,14 +220,12 @@ class OutputBook:
             raise _unwritable(error) from error
         except OSError as error:
             raise PipelineError(f"The output can't be written: {error}", stage="write") from error
-        truncated = self._writer.truncated_texts if self._writer else 0
-        if truncated:
-            self._run.find(
-                "text_truncated",
-                f"{truncated} texts are longer than a cell can hold (32,767 characters) and were cut",
-                severity="warning",
-                count=truncated,
-            )
+        cut = self._cut + (self._writer.truncated_texts if self._writer else 0)
+        if cut:
+            what = "1 text is longer than a cell can hold (32,767 characters) and was cut"
+            if cut > 1:
+                what = f"{cut} texts are longer than a cell can hold (32,767 characters) and were cut"
+            self._run.find("text_truncated", what, severity="warning", count=cut)
 
     def _save(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -293,7 +272,7 @@ class OutputBook:
             for sheet in self._sheets:
                 real = self._real.create_sheet(sheet.title)
                 for block in sheet.blocks:
-                    _write_openpyxl(real, block)
+                    self._cut += _write_openpyxl(real, block)
                 sheet.blocks.clear()
         return self._real
 
@@ -303,10 +282,12 @@ def _unwritable(error: WorkbookError) -> PipelineError:
     return PipelineError(f"The output can't be written: {error.args[1]}", stage="write")
 
 
-def _write_openpyxl(sheet: Any, block: _Block) -> None:
+def _write_openpyxl(sheet: Any, block: _Block) -> int:
+    """Writes a block as the native writer does; how many texts had to be cut."""
     handling = block.handling
+    cut = 0
     for column, name in enumerate(block.frame.columns):
-        _set_text(sheet.cell(block.row + 1, column + 1), name)
+        cut += put_text(sheet.cell(block.row + 1, column + 1), name)
     for offset, values in enumerate(block.frame.iter_rows()):
         for column, value in enumerate(values):
             if value is None or value == "":
@@ -314,27 +295,12 @@ def _write_openpyxl(sheet: Any, block: _Block) -> None:
             cell = sheet.cell(block.row + 2 + offset, column + 1)
             original = handling.originals[column].value(offset) if column in handling.originals else None
             if original is not None:
-                cell.value = original
-            elif type(value) is int and abs(value) > MAX_EXACT_INT:
-                _set_text(cell, str(value))
-            elif not isinstance(value, str):
-                cell.value = value
-            elif column in handling.formulas and _is_formula(value, handling.plain):
+                cut += put(cell, original)
+            elif column in handling.formulas and isinstance(value, str) and is_formula(value, handling.plain):
                 cell.value = value
             else:
-                _set_text(cell, value)
-
-
-def _is_formula(text: str, plain: set[str]) -> bool:
-    return 1 < len(text) <= MAX_FORMULA_LENGTH and text.startswith("=") and text.strip() not in plain
-
-
-def _set_text(cell: Any, text: str) -> None:
-    """Text as text: openpyxl would take a leading "=" for a formula, and needs control characters in Excel's escape."""
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-
-    cell.value = ILLEGAL_CHARACTERS_RE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
-    cell.data_type = "s"
+                cut += put(cell, value)
+    return cut
 
 
 def writable(table: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ade_engine.models.table import column_letter
+from ade_engine.pipeline.cells import escaped, valid_title
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 
 
 class Lazy:
-    """Stands for an object that ``load`` makes on first use; ``known`` attributes do without."""
+    """Stands for an object that ``load`` makes on first use; ``known`` attributes do without, and those of ``lasting``
+    are never the object's."""
 
-    __slots__ = ("_known", "_load", "_real")
+    __slots__ = ("_known", "_lasting", "_load", "_real")
 
-    def __init__(self, load: Callable[[], Any], known: dict[str, Callable[[], Any]]) -> None:
+    def __init__(
+        self, load: Callable[[], Any], known: dict[str, Callable[[], Any]], lasting: tuple[str, ...] = ()
+    ) -> None:
         object.__setattr__(self, "_load", load)
         object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "_lasting", lasting)
         object.__setattr__(self, "_real", None)
 
     def _object(self) -> Any:
@@ -40,7 +45,7 @@ class Lazy:
         return type(self._object())
 
     def __getattr__(self, name: str) -> Any:
-        if self._real is None and name in self._known:
+        if name in self._known and (self._real is None or name in self._lasting):
             return self._known[name]()
         return getattr(self._object(), name)
 
@@ -97,7 +102,8 @@ class SourceBook:
             "min_column": lambda: 1,
             "dimensions": lambda: f"A1:{column_letter(max(grid.width, 1))}{max(grid.height, 1)}",
         }
-        return Lazy(lambda: self._workbook()[ref.name], known)
+        # The title is the source's, though a sheet that is made for it may have to be called otherwise.
+        return Lazy(lambda: self._workbook()[ref.name], known, lasting=("title",))
 
     def _workbook(self) -> Workbook:
         if self._real is None:
@@ -121,16 +127,34 @@ class SourceBook:
     def _rebuild(self) -> Workbook:
         """A workbook in memory, for what openpyxl can't open."""
         import openpyxl
+        from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-        book = openpyxl.Workbook()
+        titles: dict[str, str] = {}
+
+        class Rebuilt(openpyxl.Workbook):
+            """Finds sheets by the names that they have in the source, too."""
+
+            def __getitem__(self, name: str) -> Any:
+                return super().__getitem__(titles.get(name, name))
+
+            def __contains__(self, name: str) -> bool:
+                return super().__contains__(titles.get(name, name))
+
+        book = Rebuilt()
         book.remove(book.active)
+        taken: dict[str, int] = {}
         for position, (name, state) in enumerate(self._source.sheets):
-            sheet = book.create_sheet(name)
+            titles[name] = valid_title(name, taken)
+            sheet = book.create_sheet(titles[name])
             sheet.sheet_state = {"very_hidden": "veryHidden"}.get(state, state)
             grid = self._source.reread(position)
             for row in range(grid.height):
                 for column, value in enumerate(grid.row(row)):
-                    if value is not None:
+                    if isinstance(value, str):
+                        cell = sheet.cell(row + 1, column + 1)
+                        cell.value = escaped(value, ILLEGAL_CHARACTERS_RE)
+                        cell.data_type = "s"
+                    elif value is not None:
                         sheet.cell(row + 1, column + 1, value)
             if position == self._source.active:
                 book.active = position
