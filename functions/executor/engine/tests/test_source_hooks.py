@@ -30,7 +30,7 @@ LONG = "a-very-long-name-that-is-longer-than-thirty-one-characters"
 @pytest.mark.filterwarnings("error")
 def test_a_sheet_has_the_name_of_the_file_whatever_excel_takes(classic, process, tmp_path, name, title):
     path = tmp_path / f"{name}.csv"
-    path.write_bytes(b"Name,Amount\na\x01b,=1+1\n\x0bc,"d\re"\n")
+    path.write_bytes(b'Name,Amount\na\x01b,=1+1\n\x0bc,"d\re"\n')
     outcome = process(path, classic({"hooks/look.py": LOOK}))
     assert outcome.code == 0, outcome.stderr
     seen = outcome.event("engine.config.seen")["data"]
