@@ -288,7 +288,8 @@ test("a walk without a mouse", async () => {
     await page.keyboard.type("Nightly");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog", { name: /Nightly/ }).waitFor();
-    await page.keyboard.press("Escape");
+    await tabTo("Done");
+    await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Revoke Nightly" }).waitFor();
     await tabToButton("Revoke Nightly");
     await page.keyboard.press("Enter");
@@ -399,6 +400,49 @@ test("dialogs are opened, used and closed by keyboard, and the focus returns to 
     await returned(button("Add"), "Add a member");
     await openAndClose(button("Remove auth0|grace"), "Remove auth0|grace?");
     expect(lost).toEqual([]);
+    expect(window.complaints).toEqual([]);
+  } finally {
+    await window.close();
+  }
+});
+
+test("on a narrow screen the navigation is a dialog that comes after its button", async () => {
+  const window = await Window.open();
+  const { page } = window;
+  try {
+    await page.setViewportSize({ width: 320, height: 640 });
+    await window.visit(stack, places["documents"]!);
+    const menu = page.getByRole("button", { name: "Menu", exact: true });
+    await menu.waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    expect(await menu.evaluate((element) => element === globalThis.document.activeElement), "the button is the first thing after the way to the content").toBe(true);
+    await page.keyboard.press("Enter");
+    const drawer = page.getByRole("dialog", { name: "Navigation" });
+    await drawer.waitFor();
+    expect(await page.evaluate(() => globalThis.document.activeElement?.closest("[role=dialog]") !== null)).toBe(true);
+    expect(await findings(window)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await drawer.waitFor({ state: "detached" });
+    await expect.poll(() => menu.evaluate((element) => element === globalThis.document.activeElement)).toBe(true);
+
+    await page.keyboard.press("Enter");
+    await drawer.getByRole("link", { name: "Runs" }).click();
+    await page.getByRole("heading", { name: "Runs" }).waitFor();
+    await drawer.waitFor({ state: "detached" });
+    await menu.click();
+    await drawer.getByRole("button", { name: /Go to/ }).click();
+    await page.getByRole("dialog", { name: "Go to" }).waitFor();
+    await drawer.waitFor({ state: "detached" });
+    await page.keyboard.press("Escape");
+
+    // A window that grows shows it beside the screen, and nothing is left over it.
+    await menu.click();
+    await drawer.waitFor();
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await drawer.waitFor({ state: "detached" });
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Documents" }).click();
+    await page.getByRole("heading", { name: "Documents" }).waitFor();
     expect(window.complaints).toEqual([]);
   } finally {
     await window.close();

@@ -188,7 +188,7 @@ export class Window {
   }
 
   /** Opens a place of the console as somebody who is signed in. */
-  async visit(stack: Stack, place: string): Promise<void> {
+  async visit(stack: Pick<Stack, "key" | "site">, place: string): Promise<void> {
     await this.page.addInitScript((key) => localStorage.setItem("ade.session", JSON.stringify({ key })), stack.key);
     await this.page.goto(stack.site + place);
   }

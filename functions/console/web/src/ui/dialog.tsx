@@ -13,12 +13,14 @@ export interface DialogProps {
   children?: ReactNode;
   footer?: ReactNode;
   className?: string;
+  /** Only the buttons of the footer close it: what is in it would be lost. */
+  stays?: boolean;
 }
 
-export function Dialog({ open, onOpenChange, title, description, children, footer, className }: DialogProps) {
+export function Dialog({ open, onOpenChange, title, description, children, footer, className, stays = false }: DialogProps) {
   const onCloseAutoFocus = useReturnFocus(open);
   return (
-    <Radix.Root open={open} onOpenChange={onOpenChange}>
+    <Radix.Root open={open} onOpenChange={(wanted) => (wanted || !stays) && onOpenChange(wanted)}>
       <Radix.Portal>
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/40" />
         <Radix.Content
@@ -28,6 +30,8 @@ export function Dialog({ open, onOpenChange, title, description, children, foote
             (event.target as HTMLElement).focus();
           }}
           onCloseAutoFocus={onCloseAutoFocus}
+          // A toast lies over every dialog, and is dismissed without closing it.
+          onInteractOutside={(event) => event.target instanceof Element && event.target.closest("[data-toast]") && event.preventDefault()}
           {...(description ? {} : { "aria-describedby": undefined })}
           className={cn(
             "fixed top-[12vh] left-1/2 z-40 flex max-h-[80vh] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 flex-col rounded-xl border border-line bg-raised shadow-float outline-none",
@@ -39,11 +43,13 @@ export function Dialog({ open, onOpenChange, title, description, children, foote
               <Radix.Title className="text-base font-semibold">{title}</Radix.Title>
               {description ? <Radix.Description className="mt-1 text-soft">{description}</Radix.Description> : null}
             </div>
-            <Radix.Close asChild>
-              <IconButton label="Close" className="-mr-2">
-                <X />
-              </IconButton>
-            </Radix.Close>
+            {stays ? null : (
+              <Radix.Close asChild>
+                <IconButton label="Close" className="-mr-2">
+                  <X />
+                </IconButton>
+              </Radix.Close>
+            )}
           </header>
           <div className="thin-scroll min-h-0 flex-1 overflow-y-auto px-5 pb-4">{children}</div>
           {footer ? <footer className="flex items-center justify-end gap-2 border-t border-line px-5 py-3">{footer}</footer> : null}

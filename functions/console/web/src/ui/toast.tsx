@@ -24,10 +24,16 @@ function dismiss(id: number): void {
   set(toasts.filter((toast) => toast.id !== id));
 }
 
+/** As many as there is room for. */
+const MOST = 4;
+
+/** What went well says so for a moment; a refusal stays until it is dismissed, with the id that its cause is found by. */
 function show(toast: Omit<Toast, "id">): void {
   const id = next++;
-  set([...toasts.slice(-3), { ...toast, id }]);
-  setTimeout(() => dismiss(id), toast.tone === "bad" ? 12_000 : 4_000);
+  const all = [...toasts, { ...toast, id }];
+  if (all.length > MOST) all.splice(Math.max(0, all.findIndex(({ tone }) => tone === "good")), 1);
+  set(all);
+  if (toast.tone === "good") setTimeout(() => dismiss(id), 4_000);
 }
 
 /** Tells that something worked. */
@@ -52,7 +58,7 @@ export function Toasts() {
   return (
     <div role="status" aria-live="polite" className="pointer-events-none fixed right-4 bottom-4 z-50 flex w-88 max-w-[calc(100vw-2rem)] flex-col gap-2">
       {shown.map((toast) => (
-        <div key={toast.id} className="pointer-events-auto flex items-start gap-2.5 rounded-lg border border-line bg-raised p-3 shadow-float">
+        <div key={toast.id} data-toast className="pointer-events-auto flex items-start gap-2.5 rounded-lg border border-line bg-raised p-3 shadow-float">
           <span className={cn("mt-0.5 [&_svg]:size-4", toast.tone === "good" ? "text-good" : "text-bad")}>
             {toast.tone === "good" ? <CircleCheck /> : <CircleAlert />}
           </span>

@@ -1,30 +1,38 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Copy, KeyRound, Plus } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { type Schemas, api, data } from "@/api/client";
-import { ago, day } from "@/lib/format";
+import { everyPage } from "@/api/pages";
+import { useLeave } from "@/app/leave";
+import { useLacking } from "@/app/role";
+import { day } from "@/lib/format";
+import { Ago } from "@/ui/ago";
+import { getSession } from "@/session/session";
 import { Button, IconButton } from "@/ui/button";
+import { copy } from "@/ui/copy";
 import { Confirm, Dialog } from "@/ui/dialog";
 import { Field, Input, Select } from "@/ui/form";
 import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
 import { Badge } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
 import { said } from "@/ui/toast";
-import { Section } from "./settings";
+import { Note, Section } from "./settings";
 
 type ApiKey = Schemas["List_ApiKey"]["data"][number];
 
 export const ROLES: [Schemas["Role"], string][] = [
-  ["viewer", "Viewer: reads everything"],
+  ["viewer", "Viewer: reads everything but keys and members"],
   ["operator", "Operator: also documents and runs"],
   ["editor", "Editor: also configs and builds"],
   ["admin", "Admin: also keys, members and the workspace"],
 ];
 
 export function Keys({ workspace }: { workspace: string }) {
+  const lacking = useLacking("admin");
   const keys = useQuery({
+    enabled: lacking === undefined,
     queryKey: ["keys", workspace],
-    queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/api-keys", { params: { path: { workspace_id: workspace }, query: { limit: 200 } }, signal })),
+    queryFn: ({ signal }) => everyPage((page) => data(api.GET("/workspaces/{workspace_id}/api-keys", { params: { path: { workspace_id: workspace }, query: page }, signal }))),
   });
   const [creating, setCreating] = useState(false);
   const [revoking, setRevoking] = useState<ApiKey>();
@@ -34,14 +42,14 @@ export function Keys({ workspace }: { workspace: string }) {
       title="API keys"
       note="For programs, and for people without single sign-on."
       action={
-        <Button onClick={() => setCreating(true)}>
+        <Button blocked={lacking} onClick={() => setCreating(true)}>
           <Plus />
           New key
         </Button>
       }
     >
       <Card>
-        {keys.isPending ? <LoadingRows rows={2} /> : keys.error ? <Failed error={keys.error} retry={() => void keys.refetch()} /> : keys.data.data.length === 0 ? (
+        {lacking ? <Note>{lacking}</Note> : keys.isPending ? <LoadingRows rows={2} /> : keys.isLoadingError ? <Failed error={keys.error} retry={() => void keys.refetch()} /> : keys.data.data.length === 0 ? (
           <Empty icon={<KeyRound />} title="No keys in this workspace" className="py-8">Make one for each program that uses it.</Empty>
         ) : (
           <Table>
@@ -59,7 +67,7 @@ export function Keys({ workspace }: { workspace: string }) {
                 <Tr key={key.id}>
                   <Td className="font-medium">{key.name}</Td>
                   <Td>{key.role.replace("_", " ")}</Td>
-                  <Td className="num text-soft">{key.last_used == null ? "never" : ago(key.last_used)}</Td>
+                  <Td className="num text-soft">{key.last_used == null ? "never" : <Ago at={key.last_used} />}</Td>
                   <Td className="num text-soft">{key.revoked != null ? <Badge tone="bad">revoked</Badge> : key.expires == null ? "never" : key.expires * 1000 < Date.now() ? <Badge tone="warn">expired</Badge> : day(key.expires)}</Td>
                   <Td className="text-right">
                     {key.revoked == null ? <Button size="small" look="danger" onClick={() => setRevoking(key)} aria-label={`Revoke ${key.name}`}>Revoke</Button> : null}
@@ -71,7 +79,7 @@ export function Keys({ workspace }: { workspace: string }) {
         )}
       </Card>
       {creating ? <CreateKey workspace={workspace} onClose={() => setCreating(false)} /> : null}
-      <RevokeKey workspace={workspace} apiKey={revoking} onClose={() => setRevoking(undefined)} />
+      {revoking ? <RevokeKey workspace={workspace} apiKey={revoking} onClose={() => setRevoking(undefined)} /> : null}
     </Section>
   );
 }
@@ -92,24 +100,17 @@ function CreateKey({ workspace, onClose }: { workspace: string; onClose: () => v
     onSuccess: () => client.invalidateQueries({ queryKey: ["keys", workspace] }),
   });
   const secret = create.data?.secret;
-  if (create.data && secret) {
-    return (
-      <Dialog open onOpenChange={(open) => !open && onClose()} title={`Key “${create.data.name}”`} description="Copy it now: it is shown this once and stored nowhere." footer={<Button look="primary" onClick={onClose}>Done</Button>}>
-        <div className="flex items-center gap-2 rounded-md border border-line bg-sunken p-2.5">
-          <code className="min-w-0 flex-1 font-mono text-xs break-all">{secret}</code>
-          <IconButton label="Copy the key" onClick={() => void navigator.clipboard.writeText(secret).then(() => said("Copied"))}><Copy /></IconButton>
-        </div>
-      </Dialog>
-    );
-  }
+  if (create.data && secret) return <NewKey name={create.data.name} secret={secret} onClose={onClose} />;
   return (
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
+      // A key that is on its way would never be shown.
+      stays={create.isPending}
       title="New API key"
       footer={
         <>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={onClose} disabled={create.isPending}>Cancel</Button>
           <Button type="submit" form="create-key" look="primary" disabled={create.isPending || !name.trim()}>Create</Button>
         </>
       }
@@ -143,18 +144,46 @@ function CreateKey({ workspace, onClose }: { workspace: string; onClose: () => v
   );
 }
 
-function RevokeKey({ workspace, apiKey, onClose }: { workspace: string; apiKey: ApiKey | undefined; onClose: () => void }) {
+/** Stays in sight until it is copied, or until somebody says that it is not needed. */
+function NewKey({ name, secret, onClose }: { name: string; secret: string; onClose: () => void }) {
+  const [copied, setCopied] = useState(false);
+  const shown = useRef<HTMLElement>(null);
+  return (
+    <Dialog open onOpenChange={(open) => !open && onClose()} stays={!copied} title={`Key “${name}”`} description="Copy it now: it is shown this once and stored nowhere." footer={<Button look="primary" onClick={onClose}>Done</Button>}>
+      <div className="flex items-center gap-2 rounded-md border border-line bg-sunken p-2.5">
+        <code ref={shown} className="min-w-0 flex-1 font-mono text-xs break-all" onCopy={() => setCopied(true)}>{secret}</code>
+        <IconButton label="Copy the key" onClick={() => void copy(secret, { shown: shown.current }).then((done) => done && setCopied(true))}><Copy /></IconButton>
+      </div>
+    </Dialog>
+  );
+}
+
+/** A key is `ade_<id>_<secret>`. */
+function isOwn({ id }: ApiKey): boolean {
+  return getSession()?.key.startsWith(`ade_${id}_`) ?? false;
+}
+
+function RevokeKey({ workspace, apiKey, onClose }: { workspace: string; apiKey: ApiKey; onClose: () => void }) {
   const client = useQueryClient();
+  const leave = useLeave();
   const revoke = useMutation({
     mutationFn: (id: string) => data(api.DELETE("/workspaces/{workspace_id}/api-keys/{key_id}", { params: { path: { workspace_id: workspace, key_id: id } } })),
     onSuccess: () => {
       said("The key is revoked");
-      void client.invalidateQueries({ queryKey: ["keys", workspace] });
       onClose();
+      return isOwn(apiKey) ? leave() : client.invalidateQueries({ queryKey: ["keys", workspace] });
     },
   });
   return (
-    <Confirm open={apiKey !== undefined} onOpenChange={(open) => !open && onClose()} title={`Revoke “${apiKey?.name}”?`} description="What uses it stops working at once. This can't be undone." action="Revoke" busy={revoke.isPending} onConfirm={() => apiKey && revoke.mutate(apiKey.id)}>
+    <Confirm
+      open
+      onOpenChange={(open) => !open && onClose()}
+      title={`Revoke “${apiKey.name}”?`}
+      description={`What uses it stops working at once. This can't be undone.${isOwn(apiKey) ? " You are signed in with it: you will be signed out." : ""}`}
+      action="Revoke"
+      busy={revoke.isPending}
+      onConfirm={() => revoke.mutate(apiKey.id)}
+    >
       <Refusal error={revoke.error} />
     </Confirm>
   );

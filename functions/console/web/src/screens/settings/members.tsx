@@ -1,7 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Plus, Trash2, Users } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { type Schemas, api, data } from "@/api/client";
+import { everyPage } from "@/api/pages";
+import { useLacking } from "@/app/role";
 import { Button, IconButton } from "@/ui/button";
 import { Confirm, Dialog } from "@/ui/dialog";
 import { Field, Input, Select } from "@/ui/form";
@@ -9,18 +11,19 @@ import { Empty, Failed, LoadingRows, Refusal } from "@/ui/states";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
 import { failed, said } from "@/ui/toast";
 import { ROLES } from "./keys";
-import { Section } from "./settings";
+import { Note, Section } from "./settings";
 
 export function Members({ workspace }: { workspace: string }) {
   const client = useQueryClient();
+  const lacking = useLacking("admin");
   const members = useQuery({
+    enabled: lacking === undefined,
     queryKey: ["members", workspace],
-    queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/members", { params: { path: { workspace_id: workspace }, query: { limit: 200 } }, signal })),
+    queryFn: ({ signal }) => everyPage((page) => data(api.GET("/workspaces/{workspace_id}/members", { params: { path: { workspace_id: workspace }, query: page }, signal }))),
   });
   const [adding, setAdding] = useState(false);
   const [removing, setRemoving] = useState<string>();
   const refresh = () => client.invalidateQueries({ queryKey: ["members", workspace] });
-  const put = useMutation({ mutationFn: ({ subject, role }: { subject: string; role: Schemas["Role"] }) => putMember(workspace, subject, role), onSuccess: refresh, onError: (error) => failed(error) });
   const remove = useMutation({
     mutationFn: (subject: string) => data(api.DELETE("/workspaces/{workspace_id}/members/{subject}", { params: { path: { workspace_id: workspace, subject } } })),
     onSuccess: () => {
@@ -35,14 +38,14 @@ export function Members({ workspace }: { workspace: string }) {
       title="Members"
       note="People who sign in through your identity provider."
       action={
-        <Button onClick={() => setAdding(true)}>
+        <Button blocked={lacking} onClick={() => setAdding(true)}>
           <Plus />
           Add
         </Button>
       }
     >
       <Card>
-        {members.isPending ? <LoadingRows rows={2} /> : members.error ? <Failed error={members.error} retry={() => void members.refetch()} /> : members.data.data.length === 0 ? (
+        {lacking ? <Note>{lacking}</Note> : members.isPending ? <LoadingRows rows={2} /> : members.isLoadingError ? <Failed error={members.error} retry={() => void members.refetch()} /> : members.data.data.length === 0 ? (
           <Empty icon={<Users />} title="No members" className="py-8">Keys work without members. Members need single sign-on.</Empty>
         ) : (
           <Table>
@@ -57,11 +60,7 @@ export function Members({ workspace }: { workspace: string }) {
               {members.data.data.map(({ subject, role }) => (
                 <Tr key={subject}>
                   <Td className="font-mono text-xs break-all">{subject}</Td>
-                  <Td>
-                    <Select aria-label={`Role of ${subject}`} className="w-72" value={role} onChange={(event) => put.mutate({ subject, role: event.target.value as Schemas["Role"] })}>
-                      {ROLES.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
-                    </Select>
-                  </Td>
+                  <Td><MemberRole workspace={workspace} subject={subject} role={role} onSaved={refresh} /></Td>
                   <Td className="text-right"><IconButton label={`Remove ${subject}`} onClick={() => setRemoving(subject)}><Trash2 /></IconButton></Td>
                 </Tr>
               ))}
@@ -86,6 +85,35 @@ export function Members({ workspace }: { workspace: string }) {
       </Confirm>
       {adding ? <AddMember workspace={workspace} onClose={() => setAdding(false)} /> : null}
     </Section>
+  );
+}
+
+/** A role is chosen first and saved then: keys that move through the choices pass others on their way. */
+function MemberRole({ workspace, subject, role, onSaved }: { workspace: string; subject: string; role: Schemas["Role"]; onSaved: () => Promise<void> }) {
+  const [chosen = role, setChosen] = useState<Schemas["Role"]>();
+  const select = useRef<HTMLSelectElement>(null);
+  const settle = () => {
+    setChosen(undefined);
+    // The buttons that had the focus go away.
+    select.current?.focus();
+  };
+  const put = useMutation({
+    mutationFn: () => putMember(workspace, subject, chosen),
+    onSuccess: () => onSaved().then(settle),
+    onError: (error) => failed(error),
+  });
+  return (
+    <span className="flex items-center gap-2">
+      <Select ref={select} aria-label={`Role of ${subject}`} className="w-72" value={chosen} onChange={(event) => setChosen(event.target.value as Schemas["Role"])}>
+        {ROLES.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
+      </Select>
+      {chosen === role ? null : (
+        <>
+          <Button size="small" look="primary" aria-label={`Save the role of ${subject}`} disabled={put.isPending} onClick={() => put.mutate()}>{put.isPending ? "Saving …" : "Save"}</Button>
+          <Button size="small" aria-label={`Undo the role of ${subject}`} disabled={put.isPending} onClick={settle}>Undo</Button>
+        </>
+      )}
+    </span>
   );
 }
 
