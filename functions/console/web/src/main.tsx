@@ -8,10 +8,12 @@ import { createRoot } from "react-dom/client";
 import { mount } from "./api/client";
 import { Problem } from "./api/problem";
 import { queryClient } from "./api/queries";
+import { refuseStrayFiles } from "./app/drops";
 import { router } from "./app/router";
 import { takeHandOver } from "./session/hand-over";
 import { Toasts, failed } from "./ui/toast";
 
+refuseStrayFiles();
 const handOver = await takeHandOver(window.location, mount.href);
 createRoot(document.getElementById("root")!, {
   // What ADE refuses, or a connection that is gone, is shown where it happens: it is no fault of this page.

@@ -33,7 +33,3 @@ export function useTheme(): Theme {
     return () => listeners.delete(listener);
   }, getTheme);
 }
-
-export function isDark(): boolean {
-  return document.documentElement.dataset["theme"] === "dark";
-}

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { type ComponentProps } from "react";
-import { ago } from "@/lib/format";
+import { Ago } from "./ago";
 import { Status } from "./status";
 
 /** How a run stands and when it was created, leading to it. */
@@ -8,7 +8,7 @@ export function RunLink({ run, workspace }: { run: { id: string; status: Compone
   return (
     <Link to="/w/$workspace/runs/$run" params={{ workspace, run: run.id }} className="inline-flex items-center gap-2 rounded-full hover:underline">
       <Status status={run.status} />
-      <span className="num text-xs whitespace-nowrap text-faint">{ago(run.created)}</span>
+      <Ago at={run.created} className="num text-xs whitespace-nowrap text-faint" />
     </Link>
   );
 }

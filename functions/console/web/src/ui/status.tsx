@@ -42,7 +42,3 @@ export function Status({ status, className }: { status: string; className?: stri
     </Badge>
   );
 }
-
-export function isOver(status: string): boolean {
-  return status === "succeeded" || status === "failed" || status === "canceled" || status === "active";
-}

@@ -1,4 +1,4 @@
-/** The look of tables: dense, quiet, with a header that stays. */
+/** The look of tables: dense and quiet. In a box that scrolls, the header stays. */
 import type { ComponentProps } from "react";
 import { cn } from "@/lib/cn";
 

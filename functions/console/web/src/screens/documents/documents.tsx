@@ -2,13 +2,15 @@ import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-q
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type ColumnDef, type RowSelectionState, flexRender, getCoreRowModel, useReactTable } from "@tanstack/react-table";
 import { Download as DownloadIcon, FileSpreadsheet, Play, Search, Trash2, UploadCloud } from "lucide-react";
-import { type DragEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { type Schemas, api, data } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { type Document, type Download, documentsQuery, save } from "@/api/queries";
 import { useSafeMode } from "@/app/safe-mode";
 import { cn } from "@/lib/cn";
-import { ago, bytes, count, moment } from "@/lib/format";
+import { bytes, count } from "@/lib/format";
+import { each } from "@/lib/pool";
+import { Ago } from "@/ui/ago";
 import { Button, IconButton } from "@/ui/button";
 import { Confirm } from "@/ui/dialog";
 import { Input, Select } from "@/ui/form";
@@ -21,9 +23,8 @@ import { failed, said } from "@/ui/toast";
 import { PreviewDialog } from "./preview-dialog";
 import { RunDialog } from "./run-dialog";
 import { UploadList } from "./upload-list";
-import { upload, useUploads } from "./uploads";
-
-const ACCEPTED = ".xlsx,.xlsm,.xlsb,.xls,.ods,.csv,.tsv,.txt";
+import { ACCEPTED, upload, useUploads } from "./uploads";
+import { useFileDrop } from "./use-file-drop";
 
 export function DocumentsScreen() {
   const { workspace } = useParams({ from: "/w/$workspace" });
@@ -38,7 +39,7 @@ export function DocumentsScreen() {
   const [running, setRunning] = useState<Document[]>([]);
   const [deleting, setDeleting] = useState<Document[]>([]);
   const [looking, setLooking] = useState<Document>();
-  const [dragging, setDragging] = useState(false);
+  const dragging = useFileDrop((files) => upload(workspace, files));
   const input = useRef<HTMLInputElement>(null);
   const safeMode = useSafeMode();
 
@@ -91,7 +92,7 @@ export function DocumentsScreen() {
       },
       { id: "run", header: "Last run", cell: ({ row: { original } }) => <LastRun document={original} workspace={workspace} /> },
       { id: "size", header: "Size", cell: ({ row: { original } }) => bytes(original.byte_size), meta: { className: "text-right num text-soft whitespace-nowrap" } },
-      { id: "created", header: "Uploaded", cell: ({ row: { original } }) => <span title={moment(original.created)}>{ago(original.created)}</span>, meta: { className: "text-right num text-soft whitespace-nowrap" } },
+      { id: "created", header: "Uploaded", cell: ({ row: { original } }) => <Ago at={original.created} />, meta: { className: "text-right num text-soft whitespace-nowrap" } },
       {
         id: "actions",
         header: () => <span className="sr-only">Actions</span>,
@@ -116,26 +117,14 @@ export function DocumentsScreen() {
   const selected = table.getSelectedRowModel().rows.map(({ original }) => original);
   const runnable = selected.filter(({ status }) => status === "ready");
   const filtered = Boolean(search.q ?? search.status);
-
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setDragging(false);
-    upload(workspace, event.dataTransfer.files);
+  /** What is gone is neither selected nor to be deleted any more; what could not be deleted still is. */
+  const forget = (gone: ReadonlySet<string>) => {
+    setSelection((before) => Object.fromEntries(Object.entries(before).filter(([id]) => !gone.has(id))));
+    setDeleting((before) => before.filter(({ id }) => !gone.has(id)));
   };
 
   return (
-    <div
-      className="min-h-full"
-      onDragOver={(event) => {
-        if (!event.dataTransfer.types.includes("Files")) return;
-        event.preventDefault();
-        setDragging(true);
-      }}
-      onDragLeave={(event) => {
-        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setDragging(false);
-      }}
-      onDrop={drop}
-    >
+    <div className="min-h-full">
       {dragging ? (
         <div className="pointer-events-none fixed inset-4 z-30 flex items-center justify-center rounded-2xl border-2 border-dashed border-accent bg-accent-wash/90 text-lg font-medium text-accent">Drop spreadsheets to upload them</div>
       ) : null}
@@ -147,7 +136,7 @@ export function DocumentsScreen() {
               ref={input}
               type="file"
               multiple
-              accept={ACCEPTED}
+              accept={ACCEPTED.join()}
               className="sr-only"
               tabIndex={-1}
               aria-label="Files to upload"
@@ -179,8 +168,8 @@ export function DocumentsScreen() {
               <option value="pending">Not uploaded</option>
             </Select>
             {selected.length > 0 ? (
-              <div className="ml-auto flex items-center gap-2" role="status">
-                <span className="text-soft">{selected.length} selected</span>
+              <div className="ml-auto flex items-center gap-2" role="group" aria-label="Selected documents">
+                <span className="text-soft" role="status">{selected.length} selected</span>
                 <Button onClick={() => setRunning(runnable)} blocked={safeMode ? `Safe mode: ${safeMode}` : runnable.length === 0 && "None of them is uploaded."}>
                   <Play />
                   Run
@@ -259,7 +248,7 @@ export function DocumentsScreen() {
         />
       ) : null}
       {running.length > 0 ? <RunDialog documents={running} onClose={() => setRunning([])} /> : null}
-      <DeleteDialog documents={deleting} workspace={workspace} onClose={() => setDeleting([])} onDeleted={() => setSelection({})} />
+      <DeleteDialog documents={deleting} workspace={workspace} onClose={() => setDeleting([])} onDeleted={forget} />
     </div>
   );
 }
@@ -288,36 +277,46 @@ function DownloadButton({ document }: { document: Document }) {
   );
 }
 
-function DeleteDialog({ documents, workspace, onClose, onDeleted }: { documents: Document[]; workspace: string; onClose: () => void; onDeleted: () => void }) {
+/** How many documents are deleted at a time. */
+const DELETED_AT_ONCE = 4;
+
+function DeleteDialog({ documents, workspace, onClose, onDeleted }: { documents: Document[]; workspace: string; onClose: () => void; onDeleted: (gone: ReadonlySet<string>) => void }) {
   const client = useQueryClient();
   const remove = useMutation({
     mutationFn: async () => {
-      const results = await Promise.allSettled(documents.map(({ id }) => data(api.DELETE("/documents/{document_id}", { params: { path: { document_id: id } } }))));
-      const refused = results.filter((result) => result.status === "rejected");
-      if (refused.length > 0) {
-        const problem = Problem.from(refused[0]!.reason);
-        throw documents.length === 1 ? problem : new Problem(problem.status, problem.code, `${refused.length} of ${documents.length} could not be deleted. ${problem.message}`, problem.requestId);
-      }
+      const gone = new Set<string>();
+      const refused: Problem[] = [];
+      await each(documents, DELETED_AT_ONCE, async ({ id }) => {
+        try {
+          await data(api.DELETE("/documents/{document_id}", { params: { path: { document_id: id } } }));
+          gone.add(id);
+        } catch (error) {
+          const problem = Problem.from(error);
+          // Somebody else was faster, or an answer was lost.
+          if (problem.status === 404) gone.add(id);
+          else refused.push(problem);
+        }
+      });
+      if (gone.size > 0) said(`${count(gone.size, "document")} deleted`);
+      onDeleted(gone);
+      const [problem] = refused;
+      if (problem) throw documents.length === 1 ? problem : new Problem(problem.status, problem.code, `${refused.length} of ${documents.length} could not be deleted. ${problem.message}`, problem.requestId);
     },
-    onSuccess: () => {
-      said(`${count(documents.length, "document")} deleted`);
-      onDeleted();
-      onClose();
-    },
+    onSuccess: onClose,
     onSettled: () => client.invalidateQueries({ queryKey: ["documents", workspace] }),
   });
   return (
     <Confirm
       open={documents.length > 0}
       onOpenChange={(open) => {
-        if (!open) {
-          remove.reset();
-          onClose();
-        }
+        // What comes of it is told here.
+        if (open || remove.isPending) return;
+        remove.reset();
+        onClose();
       }}
       title={documents.length === 1 ? `Delete ${documents[0]?.name}?` : `Delete ${count(documents.length, "document")}?`}
       description="The file is removed for good. Runs of it keep their results."
-      action="Delete"
+      action={remove.isPending ? "Deleting …" : remove.error ? "Try again" : "Delete"}
       busy={remove.isPending}
       onConfirm={() => remove.mutate()}
     >

@@ -1,21 +1,24 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { Play } from "lucide-react";
-import { type FormEvent, useState } from "react";
-import { type Schemas, api, data } from "@/api/client";
-import { type Document, type Page, type Run, configsQuery, sheetsQuery } from "@/api/queries";
+import { type FormEvent, useRef, useState } from "react";
+import type { Schemas } from "@/api/client";
+import { Problem } from "@/api/problem";
+import { type Document, type Run, configsQuery, sheetsQuery, versionsQuery } from "@/api/queries";
 import { useSafeMode } from "@/app/safe-mode";
 import { readStored, writeStored } from "@/app/stored";
-import { count } from "@/lib/format";
+import { count, moment, shortId } from "@/lib/format";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Checkbox, Field, Select } from "@/ui/form";
 import { Refusal } from "@/ui/states";
 import { said } from "@/ui/toast";
+import { idempotencyKeys, startRuns } from "./start-runs";
 
 interface Choice {
   config?: string;
-  version: "active" | "draft";
+  /** `active`, `draft`, or the id of a version. */
+  version: string;
   sheets: "all" | "active" | "chosen";
   chosen: string[];
   dryRun: boolean;
@@ -29,29 +32,41 @@ export function RunDialog({ documents, onClose }: { documents: Document[]; onClo
   const navigate = useNavigate();
   const client = useQueryClient();
   const safeMode = useSafeMode();
-  const { data: configs } = useQuery(configsQuery(workspace));
+  const known = useQuery(configsQuery(workspace));
+  const configs = known.data?.data;
   const single = documents.length === 1 ? documents[0] : undefined;
   const [choice, setChoice] = useState<Choice>(() => ({ ...USUAL, ...readStored<Partial<Choice>>(`run.${workspace}`, {}), ...(single ? readStored<Partial<Choice>>(`run.${single.id}`, {}) : {}) }));
-  const config = configs?.data.find(({ id }) => id === choice.config) ?? configs?.data[0];
+  const config = configs?.find(({ id }) => id === choice.config) ?? configs?.[0];
+  const versions = useQuery({ ...versionsQuery(workspace, config?.id ?? ""), enabled: config !== undefined });
+  const version = usable(choice.version, versions.data);
   const sheets = useQuery({ ...sheetsQuery(single?.id ?? ""), enabled: single !== undefined && choice.sheets === "chosen" });
   const set = (changed: Partial<Choice>) => setChoice((before) => ({ ...before, ...changed }));
+
+  const [keyOf] = useState(idempotencyKeys);
+  const started = useRef<Run[]>([]);
+  const left = documents.slice(started.current.length);
 
   const create = useMutation({
     mutationFn: async () => {
       if (!config) throw new Error("Choose a config.");
       const options: Partial<Schemas["RunOptions"]> = {
-        version: choice.version,
+        version,
         dry_run: choice.dryRun,
         ...(choice.sheets === "active" ? { active_sheet_only: true } : {}),
         ...(single && choice.sheets === "chosen" ? { input_sheet_names: choice.chosen } : {}),
       };
-      return startRuns(workspace, config.id, documents, options);
+      try {
+        await startRuns({ workspace, config: config.id, documents: left, options }, keyOf, (runs) => started.current.push(...runs));
+      } catch (error) {
+        throw partly(error, started.current.length, documents.length);
+      }
     },
-    onSuccess: (runs) => {
-      const remembered = { ...choice, config: config?.id };
-      writeStored(`run.${workspace}`, { config: remembered.config, version: remembered.version });
+    onSettled: () => client.invalidateQueries({ queryKey: ["runs"] }),
+    onSuccess: () => {
+      const runs = started.current;
+      const remembered = { ...choice, version, config: config?.id };
+      writeStored(`run.${workspace}`, { config: remembered.config, version: isNamed(version) ? "active" : version });
       for (const document of documents) writeStored(`run.${document.id}`, remembered);
-      void client.invalidateQueries({ queryKey: ["runs"] });
       onClose();
       const [run] = runs;
       if (run && runs.length === 1) void navigate({ to: "/w/$workspace/runs/$run", params: { workspace, run: run.id } });
@@ -66,6 +81,7 @@ export function RunDialog({ documents, onClose }: { documents: Document[]; onClo
     create.mutate();
   };
   const noSheet = choice.sheets === "chosen" && single !== undefined && choice.chosen.length === 0;
+  const blocked = safeMode ? `Safe mode: ${safeMode}` : !config ? "There is no config to run." : noSheet && "Choose a sheet first.";
 
   return (
     <Dialog
@@ -76,34 +92,48 @@ export function RunDialog({ documents, onClose }: { documents: Document[]; onClo
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="run-form" look="primary" disabled={create.isPending || !config || noSheet} blocked={safeMode && `Safe mode: ${safeMode}`}>
+          <Button type="submit" form="run-form" look="primary" disabled={create.isPending} blocked={blocked}>
             <Play />
-            {create.isPending ? "Starting …" : "Run"}
+            {create.isPending ? "Starting …" : left.length < documents.length ? `Run the other ${left.length}` : "Run"}
           </Button>
         </>
       }
     >
       <form id="run-form" onSubmit={submit} className="flex flex-col gap-4">
-        {configs?.data.length === 0 ? <p className="text-soft">There is no config yet. Make one under Configs first.</p> : null}
+        {configs?.length === 0 ? <p className="text-soft">There is no config yet. Make one under Configs first.</p> : null}
+        {configs ? null : known.error ? (
+          <div className="flex flex-col items-start gap-2">
+            <Refusal error={known.error} className="self-stretch" />
+            <Button size="small" onClick={() => void known.refetch()}>Try again</Button>
+          </div>
+        ) : <p className="text-faint">Reading the configs …</p>}
         <div className="grid grid-cols-2 gap-3">
           <Field label="Config">
             {(ids) => (
-              <Select {...ids} value={config?.id ?? ""} onChange={(event) => set({ config: event.target.value })}>
-                {configs?.data.map(({ id, name }) => (
+              <Select {...ids} value={config?.id ?? ""} onChange={(event) => set({ config: event.target.value, ...(isNamed(choice.version) ? { version: "active" } : {}) })}>
+                {configs?.map(({ id, name }) => (
                   <option key={id} value={id}>{name}</option>
                 ))}
               </Select>
             )}
           </Field>
-          <Field label="Version" note={choice.version === "draft" ? "As it is in the workbench, built when needed." : "The one that was built last."}>
+          <Field label="Version" note={VERSIONS[version] ?? "Its files as they were then."}>
             {(ids) => (
-              <Select {...ids} value={choice.version} onChange={(event) => set({ version: event.target.value as Choice["version"] })}>
+              <Select {...ids} value={version} onChange={(event) => set({ version: event.target.value })}>
                 <option value="active">Active build</option>
                 <option value="draft">Draft</option>
+                {isNamed(version) && !versions.data?.data.some(({ id }) => id === version) ? <option value={version}>{shortId(version)}</option> : null}
+                {versions.data?.data.map(({ id, created }) => (
+                  <option key={id} value={id}>
+                    {moment(created)} · {shortId(id)}
+                    {id === config?.active_version_id ? " · active" : ""}
+                  </option>
+                ))}
               </Select>
             )}
           </Field>
         </div>
+        <Refusal error={versions.error} />
         <Field label="Sheets">
           {(ids) => (
             <Select {...ids} value={single ? choice.sheets : choice.sheets === "chosen" ? "all" : choice.sheets} onChange={(event) => set({ sheets: event.target.value as Choice["sheets"] })}>
@@ -135,22 +165,22 @@ export function RunDialog({ documents, onClose }: { documents: Document[]; onClo
   );
 }
 
-/** The most documents of one request. */
-const BATCH = 45;
+const VERSIONS: Record<string, string> = { active: "The one that was built last.", draft: "As it is in the workbench, built when needed." };
 
-async function startRuns(workspace: string, config: string, documents: Document[], options: Partial<Schemas["RunOptions"]>): Promise<Run[]> {
-  const ids = documents.map(({ id }) => id);
-  // What is left out has its usual value.
-  const chosen = options as Schemas["RunOptions"];
-  if (ids.length === 1) {
-    const body = { stream: false, input_documents: ids, options: chosen };
-    return [(await data(api.POST("/configs/{config_id}/runs", { params: { path: { config_id: config } }, body, parseAs: "json" }))) as Run];
-  }
-  const runs: Run[] = [];
-  for (let from = 0; from < ids.length; from += BATCH) {
-    const body = { config_id: config, input_documents: ids.slice(from, from + BATCH), options: chosen };
-    const page = (await data(api.POST("/workspaces/{workspace_id}/runs/batch", { params: { path: { workspace_id: workspace } }, body }))) as Page<Run>;
-    runs.push(...page.data);
-  }
-  return runs;
+/** Whether it is the id of a version, which belongs to one config. */
+function isNamed(version: string): boolean {
+  return !Object.hasOwn(VERSIONS, version);
+}
+
+/** The version that is remembered, unless it is known to be none of this config's. */
+function usable(version: string, versions: { data: { id: string }[]; has_more: boolean } | undefined): string {
+  const strange = isNamed(version) && versions !== undefined && !versions.has_more && !versions.data.some(({ id }) => id === version);
+  return strange ? "active" : version;
+}
+
+/** Why the rest could not be started. */
+function partly(error: unknown, started: number, all: number): unknown {
+  if (started === 0) return error;
+  const { status, code, message, requestId, fields } = Problem.from(error);
+  return new Problem(status, code, `${started} of ${all} runs are started; the others are not. ${message}`, requestId, fields);
 }

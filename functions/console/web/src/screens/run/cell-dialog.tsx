@@ -2,40 +2,57 @@ import { useQuery } from "@tanstack/react-query";
 import { type CellIssue, type Run, outputsQuery, sheetsQuery } from "@/api/queries";
 import { Dialog } from "@/ui/dialog";
 import { SheetView } from "@/ui/sheet";
-import { LoadingRows } from "@/ui/states";
-import { isOutputOf } from "./places";
+import { LoadingRows, Refusal } from "@/ui/states";
+import { outputPath, titleOf } from "./places";
 
 /** An issue and the table that it was found in. */
 export interface PlacedIssue extends CellIssue {
+  /** What its document is called here. */
   file: string;
+  /** Undefined when the audit record does not tell. */
+  document: Run["input_documents"][number] | undefined;
   sheet: string;
   outputSheet: string | undefined;
 }
 
-/** A cell that a rule objects to, where it came from and where it went. */
+/** A cell that a rule objects to, where it came from and where it went. What a rule made came from no cell. */
 export function CellDialog({ run, issue, onClose }: { run: Run; issue: PlacedIssue; onClose: () => void }) {
-  const document = run.input_documents.find(({ name }) => name === issue.file) ?? run.input_documents[0];
-  const sheets = useQuery({ ...sheetsQuery(document?.document_id ?? ""), enabled: document !== undefined });
-  const outputs = useQuery(outputsQuery(run.id));
-  const path = outputs.data?.data.find(({ name }) => isOutputOf(name, issue.file))?.name;
-  // A document may be gone by now; then its own error is shown in its place. A text table has one sheet, whatever its name.
-  const sheet = sheets.data?.data.find(({ name }) => name === issue.sheet)?.name;
+  const { document } = issue;
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} className="top-[6vh] max-h-[88vh] max-w-5xl" title={issue.message} description={`${issue.field}, ${issue.value === null ? "an empty cell" : `“${issue.value}”`}`}>
-      <div className="flex flex-col gap-4">
-        {document ? (
-          <div>
-            <h3 className="mb-1.5 text-xs font-medium text-faint">Source: {document.name}, {issue.cell}</h3>
-            {sheets.isPending ? <LoadingRows rows={3} /> : <SheetView source={{ document: document.document_id }} sheet={sheet} cell={issue.cell} label={document.name} className="h-64" />}
-          </div>
-        ) : null}
-        {issue.output_cell && path ? (
-          <div>
-            <h3 className="mb-1.5 text-xs font-medium text-faint">Output: {path}, {issue.output_cell}</h3>
-            <SheetView source={{ run: run.id, path }} sheet={issue.outputSheet} cell={issue.output_cell} label={path} className="h-64" />
-          </div>
-        ) : null}
-      </div>
+      {document ? (
+        <div className="flex flex-col gap-4">
+          {issue.cell ? <Source name={titleOf(run, document)} document={document.document_id} sheet={issue.sheet} cell={issue.cell} /> : null}
+          {issue.output_cell ? <Output run={run} path={outputPath(run, document)} sheet={issue.outputSheet} cell={issue.output_cell} /> : null}
+        </div>
+      ) : (
+        <p className="text-soft">Several documents of this run are called {issue.file}, and its audit record does not tell which of them this cell is in.</p>
+      )}
     </Dialog>
+  );
+}
+
+const HEADING = "mb-1.5 text-xs font-medium text-faint";
+
+function Source({ name, document, sheet, cell }: { name: string; document: string; sheet: string; cell: string }) {
+  const sheets = useQuery(sheetsQuery(document));
+  // A document may be gone by now; then its own error is shown in its place. A text table has one sheet, whatever its name.
+  const shown = sheets.data?.data.find((one) => one.name === sheet)?.name;
+  return (
+    <div>
+      <h3 className={HEADING}>Source: {name}, {cell}</h3>
+      {sheets.isPending ? <LoadingRows rows={3} /> : <SheetView source={{ document }} sheet={shown} cell={cell} label={name} className="h-64" />}
+    </div>
+  );
+}
+
+function Output({ run, path, sheet, cell }: { run: Run; path: string; sheet: string | undefined; cell: string }) {
+  const outputs = useQuery(outputsQuery(run.id));
+  const written = outputs.data?.data.some(({ name }) => name === path);
+  return (
+    <div>
+      <h3 className={HEADING}>Output: {path}, {cell}</h3>
+      {outputs.isPending ? <LoadingRows rows={3} /> : written ? <SheetView source={{ run: run.id, path }} sheet={sheet} cell={cell} label={path} className="h-64" /> : outputs.error ? <Refusal error={outputs.error} /> : <p className="text-soft">This run wrote no such file.</p>}
+    </div>
   );
 }

@@ -1,7 +1,7 @@
 import { Link, useParams } from "@tanstack/react-router";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { useState } from "react";
-import type { Artifact, ArtifactTable, Contribution, RunnerUp } from "@/api/queries";
+import type { Artifact, ArtifactTable, Contribution, Run, RunnerUp } from "@/api/queries";
 import { columnName } from "@/lib/cells";
 import { cn } from "@/lib/cn";
 import { count, words } from "@/lib/format";
@@ -11,7 +11,7 @@ import { Card } from "@/ui/table";
 import { sourcesOf } from "./places";
 
 /** Why each column became what it became: every detector that had a say, and the field that came second. */
-export function Mapping({ artifact, config }: { artifact: Artifact; config: string }) {
+export function Mapping({ artifact, run }: { artifact: Artifact; run: Run }) {
   if (artifact.tables.length === 0) {
     return (
       <Card>
@@ -19,11 +19,12 @@ export function Mapping({ artifact, config }: { artifact: Artifact; config: stri
       </Card>
     );
   }
-  const several = sourcesOf(artifact.tables).length > 1;
+  const several = run.input_documents.length > 1;
+  const sources = sourcesOf(run, artifact.tables);
   return (
     <div className="flex flex-col gap-4">
       {artifact.tables.map((table, index) => (
-        <TableMapping key={index} table={table} config={config} file={several ? table.source_file : undefined} />
+        <TableMapping key={index} table={table} config={run.config_id} file={several ? sources[index] : undefined} />
       ))}
     </div>
   );

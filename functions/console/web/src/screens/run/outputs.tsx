@@ -9,7 +9,7 @@ import { SheetView } from "@/ui/sheet";
 import { Empty, Failed, LoadingRows } from "@/ui/states";
 import { Card } from "@/ui/table";
 import { failed } from "@/ui/toast";
-import { sheetsOf } from "./places";
+import { sheetsOf, titleOf } from "./places";
 
 const TABLES = /\.(xlsx|xlsm|xlsb|xls|ods|csv|tsv|txt)$/i;
 
@@ -21,15 +21,10 @@ export function Outputs({ run, artifact }: { run: Run; artifact?: Artifact | und
   const [chosen, setChosen] = useState<string>();
   if (!over) return <Card><Empty title="Still at work">Outputs appear here when the run is over. The log shows what happens.</Empty></Card>;
   if (isLoading) return <Card><LoadingRows rows={2} /></Card>;
-  if (error) return <Card><Failed error={error} retry={() => void refetch()} /></Card>;
+  if (error && !data) return <Card><Failed error={error} retry={() => void refetch()} /></Card>;
   if (!data || data.data.length === 0) return <Card><Empty title="No outputs">{run.options.dry_run ? "A dry run writes none." : "This run produced no file."}</Empty></Card>;
   const shown = chosen ?? data.data.find(({ name }) => TABLES.test(name))?.name;
-  const sheets = shown === undefined ? [] : sheetsOf(shown, artifact);
-  // The directories of a run of several documents are named by the documents' ids.
-  const titleOf = (path: string) => {
-    const document = run.input_documents.find(({ document_id }) => path.startsWith(`${document_id}/`));
-    return document ? path.slice(document.document_id.length + 1) : path;
-  };
+  const sheets = shown === undefined ? [] : sheetsOf(shown, run, artifact);
   return (
     <>
       <Card className="thin-scroll max-h-60 shrink-0 overflow-y-auto">
@@ -38,10 +33,10 @@ export function Outputs({ run, artifact }: { run: Run; artifact?: Artifact | und
             <li key={output.name} className="flex h-12 items-center gap-3 px-4 [&_svg]:size-4">
               <FileSpreadsheet className="text-faint" />
               {TABLES.test(output.name) ? (
-                <button type="button" aria-pressed={output.name === shown} onClick={() => setChosen(output.name)} className={cn("truncate font-medium hover:underline", output.name === shown && data.data.length > 1 && "text-accent")} title={output.name}>{titleOf(output.name)}</button>
-              ) : <span className="truncate font-medium" title={output.name}>{titleOf(output.name)}</span>}
+                <button type="button" aria-pressed={output.name === shown} onClick={() => setChosen(output.name)} className={cn("truncate font-medium hover:underline", output.name === shown && data.data.length > 1 && "text-accent")} title={output.name}>{labelOf(run, output.name)}</button>
+              ) : <span className="truncate font-medium" title={output.name}>{labelOf(run, output.name)}</span>}
               <span className="num text-xs text-faint">{bytes(output.byte_size)}</span>
-              <Button className="ml-auto" size="small" aria-label={`Download ${titleOf(output.name)}`} onClick={() => download.mutate(output.name)} disabled={download.isPending}>
+              <Button className="ml-auto" size="small" aria-label={`Download ${labelOf(run, output.name)}`} onClick={() => download.mutate(output.name)} disabled={download.isPending}>
                 <DownloadIcon />
                 Download
               </Button>
@@ -49,7 +44,15 @@ export function Outputs({ run, artifact }: { run: Run; artifact?: Artifact | und
           ))}
         </ul>
       </Card>
-      {shown ? <SheetView key={shown} source={{ run: run.id, path: shown }} sheets={sheets} label={titleOf(shown)} className="max-h-160 min-h-64" /> : null}
+      {shown ? <SheetView key={shown} source={{ run: run.id, path: shown }} sheets={sheets} label={labelOf(run, shown)} className="max-h-160 min-h-64" /> : null}
     </>
   );
+}
+
+/** What an output is called: without the directory of its document, unless another document has the same name. */
+function labelOf(run: Run, path: string): string {
+  const document = run.input_documents.find(({ document_id }) => path.startsWith(`${document_id}/`));
+  if (!document) return path;
+  const [name, title] = [path.slice(document.document_id.length + 1), titleOf(run, document)];
+  return title === document.name ? name : `${name}${title.slice(document.name.length)}`;
 }

@@ -17,7 +17,7 @@ import { Tabs } from "@/ui/tabs";
 import { Terminal } from "@/ui/terminal/terminal";
 import { failed } from "@/ui/toast";
 import { RetryItems, useRunActions } from "../runs/actions";
-import { RunDuration } from "../runs/runs";
+import { RunDuration, RunWait } from "../runs/times";
 import { Issues } from "./issues";
 import { Mapping } from "./mapping";
 import { Outputs } from "./outputs";
@@ -27,7 +27,7 @@ export function RunScreen() {
   const { workspace, run: id } = useParams({ from: "/w/$workspace/runs/$run" });
   const { data: run, error, isPending, refetch } = useQuery(runQuery(id));
   if (isPending) return <LoadingRows />;
-  if (error || !run) return <Failed error={error} what="This run can't be shown" retry={() => void refetch()} back={<Link to="/w/$workspace/runs" params={{ workspace }} className="font-medium text-accent underline underline-offset-2">All runs</Link>} className="h-full" />;
+  if (!run) return <Failed error={error} what="This run can't be shown" retry={() => void refetch()} back={<Link to="/w/$workspace/runs" params={{ workspace }} className="font-medium text-accent underline underline-offset-2">All runs</Link>} className="h-full" />;
   return <RunView key={id} run={run} workspace={workspace} />;
 }
 
@@ -57,7 +57,7 @@ function RunView({ run, workspace }: { run: Run; workspace: string }) {
       <Tabs
         label="Run"
         value={tab}
-        onChange={(next) => void navigate({ from: "/w/$workspace/runs/$run", search: (before) => ({ ...before, tab: next as RunTab }), replace: true })}
+        onChange={(next) => void navigate({ from: "/w/$workspace/runs/$run", search: (before) => ({ ...before, tab: next as RunTab }), hash: window.location.hash.slice(1), replace: true })}
         tabs={[
           { value: "log", label: "Log" },
           { value: "output", label: "Output" },
@@ -72,7 +72,7 @@ function RunView({ run, workspace }: { run: Run; workspace: string }) {
         ) : tab === "issues" ? (
           <WithArtifact run={run} query={artifact}>{(data) => <Issues artifact={data} run={run} />}</WithArtifact>
         ) : (
-          <WithArtifact run={run} query={artifact}>{(data) => <Mapping artifact={data} config={run.config_id} />}</WithArtifact>
+          <WithArtifact run={run} query={artifact}>{(data) => <Mapping artifact={data} run={run} />}</WithArtifact>
         )}
       </Tabs>
     </div>
@@ -86,11 +86,12 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
   const safeMode = useSafeMode();
   const { cancel, retry } = useRunActions(run, workspace);
   const facts: [string, ReactNode][] = [
+    ["Created", moment(run.created)],
+    ["Waited", <RunWait key="wait" run={run} />],
     ["Duration", <RunDuration key="duration" run={run} />],
     ["Attempt", run.attempt || "–"],
     ["Config", config?.name ?? shortId(run.config_id)],
     ["Build", run.build_id ? <span className="font-mono text-xs">{shortId(run.build_id)}</span> : "–"],
-    ["Started", moment(run.created)],
     ["By", run.submitted_by.name ?? shortId(run.submitted_by.id)],
   ];
   if (run.retry_of_run_id)

@@ -3,16 +3,16 @@ import { ChevronDown, ChevronRight } from "lucide-react";
 import { cn } from "@/lib/cn";
 import { duration } from "@/lib/format";
 import type { Span } from "@/stream/log";
-import { useNow } from "@/ui/use-now";
+import { useServerNow } from "@/ui/use-now";
 
 const COLOURS: Record<Span["group"], string> = { wait: "bg-line-strong/60", build: "bg-info", engine: "bg-accent" };
 const NAMES: Record<Span["group"], string> = { wait: "waiting", build: "build", engine: "run" };
 
-/** Where the time went: every span on one scale, shortest possible first and in full when asked. */
+/** Where the time went since the run was created, waiting included: every span on one scale, shortest possible first and in full when asked. */
 export function Timeline({ spans, over, created }: { spans: Span[]; over: boolean; created: number }) {
   const [open, setOpen] = useState(false);
   const running = !over && spans.some((span) => span.to === undefined);
-  const now = useNow(running, 100);
+  const now = useServerNow(running, 100);
   if (spans.length === 0) return null;
   const latest = Math.max(...spans.map((span) => span.to ?? span.from));
   const end = Math.max(1, running ? Math.max(latest, now - created * 1000) : latest);
@@ -32,7 +32,7 @@ export function Timeline({ spans, over, created }: { spans: Span[]; over: boolea
             <span key={index} style={place(span)} className={cn("absolute inset-y-0 border-r border-surface", COLOURS[span.group], span.state === "failed" && "bg-bad", span.state === "running" && "animate-pulse")} />
           ))}
         </span>
-        <span className="num w-20 text-right text-xs text-soft">{duration(end)}</span>
+        <span className="num w-28 text-right text-xs text-soft">{duration(end)} in all</span>
       </button>
       {open ? (
         <ol className="thin-scroll flex max-h-72 flex-col overflow-y-auto border-t border-line px-3 py-2">

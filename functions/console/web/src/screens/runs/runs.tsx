@@ -1,23 +1,23 @@
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { Ban, Blocks, Download, FileSpreadsheet, History, MoreHorizontal, X } from "lucide-react";
+import { Ban, Blocks, Download, FileSpreadsheet, History, MoreHorizontal } from "lucide-react";
 import { useMemo } from "react";
 import { type Run, configsQuery, isLive, runsQuery } from "@/api/queries";
 import { cn } from "@/lib/cn";
-import { ago, moment, reason, shortId, took } from "@/lib/format";
+import { reason, shortId } from "@/lib/format";
+import { Ago } from "@/ui/ago";
 import { Button, IconButton } from "@/ui/button";
-import { Select } from "@/ui/form";
 import { Menu, MenuItem, MenuSeparator } from "@/ui/menu";
 import { Page } from "@/ui/page";
 import { Empty, Failed, LoadingRows } from "@/ui/states";
 import { Status } from "@/ui/status";
 import { Card, Table, Td, Th, Tr } from "@/ui/table";
 import { failed } from "@/ui/toast";
-import { useNow } from "@/ui/use-now";
 import { RetryItems, useRunActions } from "./actions";
 import { exportRuns } from "./export";
-import { StatusFilter } from "./status-filter";
-import { PERIODS, type Period, type RunsSearch, runFilters } from "./search";
+import { Filters } from "./filters";
+import { type RunsSearch, runFilters } from "./search";
+import { RunDuration } from "./times";
 
 export { type RunsSearch, runsSearch } from "./search";
 
@@ -43,28 +43,7 @@ export function RunsScreen() {
         </Button>
       }
       below={
-        <div className="flex flex-wrap items-center gap-2">
-          <StatusFilter chosen={search.status ?? []} onChange={(status) => set({ status: status.length ? status : undefined })} />
-          <Select aria-label="Config" className="w-44" value={search.config ?? ""} onChange={(event) => set({ config: event.target.value || undefined })}>
-            <option value="">All configs</option>
-            {configs?.data.map(({ id, name }) => (
-              <option key={id} value={id}>{name}</option>
-            ))}
-          </Select>
-          <Select aria-label="Period" className="w-40" value={search.period ?? ""} onChange={(event) => set({ period: (event.target.value || undefined) as Period | undefined })}>
-            <option value="">Any time</option>
-            {Object.entries(PERIODS).map(([name, { label }]) => (
-              <option key={name} value={name}>{label}</option>
-            ))}
-          </Select>
-          {search.document ? <Chip label={`Document ${shortId(search.document)}`} onRemove={() => set({ document: undefined })} /> : null}
-          {search.by ? <Chip label={`By ${search.by}`} onRemove={() => set({ by: undefined })} /> : null}
-          {filtered ? (
-            <Button look="ghost" onClick={() => void navigate({ from: "/w/$workspace/runs", search: {}, replace: true })}>
-              Clear
-            </Button>
-          ) : null}
-        </div>
+        <Filters workspace={workspace} search={search} configs={configs?.data} runs={runs} onChange={set} onClear={() => void navigate({ from: "/w/$workspace/runs", search: {}, replace: true })} />
       }
     >
       <Card>
@@ -90,7 +69,7 @@ export function RunsScreen() {
                   <Th>Config</Th>
                   <Th className="w-3/5">Result</Th>
                   <Th className="text-right">Duration</Th>
-                  <Th className="text-right">Started</Th>
+                  <Th className="text-right">Created</Th>
                   <Th><span className="sr-only">Actions</span></Th>
                 </tr>
               </thead>
@@ -134,8 +113,8 @@ function RunRow({ run, workspace, config, onOnly }: { run: Run; workspace: strin
       <Td className="num text-right whitespace-nowrap text-soft">
         <RunDuration run={run} />
       </Td>
-      <Td className="num text-right whitespace-nowrap text-soft" title={moment(run.created)}>
-        {ago(run.created)}
+      <Td className="num text-right whitespace-nowrap text-soft">
+        <Ago at={run.created} />
       </Td>
       <Td className="w-10 text-right">
         <RowMenu run={run} workspace={workspace} name={names.join(", ") || shortId(run.id)} onOnly={onOnly} />
@@ -167,22 +146,5 @@ function RowMenu({ run, workspace, name, onOnly }: { run: Run; workspace: string
         Only runs of this config
       </MenuItem>
     </Menu>
-  );
-}
-
-/** How long it took, or takes so far. */
-export function RunDuration({ run }: { run: Run }) {
-  const live = isLive(run.status) && run.started !== null;
-  const now = useNow(live);
-  if (run.started === null) return "–";
-  return took(Math.floor(run.finished ?? Math.max(now / 1000, run.started)) - run.started);
-}
-
-function Chip({ label, onRemove }: { label: string; onRemove: () => void }) {
-  return (
-    <button type="button" onClick={onRemove} aria-label={`Remove the condition: ${label}`} className="inline-flex h-8 items-center gap-1.5 rounded-md bg-accent-wash px-2.5 text-accent [&_svg]:size-3.5">
-      {label}
-      <X />
-    </button>
   );
 }
