@@ -70,9 +70,11 @@ test("200,000 lines scroll smoothly in bounded memory", async () => {
     (globalThis as { gc?: () => void }).gc?.();
     return (performance as unknown as { memory: { usedJSHeapSize: number } }).memory.usedJSHeapSize;
   });
+  const typed = await page.evaluate(typing);
+  await page.getByText(/^0 of 1\d\d$/).waitFor();
   const shown = await page.locator("[data-testid=lines] [data-id]").count();
   const p95 = (times: number[]) => (times[Math.floor(times.length * 0.95)] ?? 0).toFixed(1);
-  console.info(`200,000 lines: read in ${loaded} ms, frames p50 ${(frames[150] ?? 0).toFixed(1)} ms, p95 ${p95(frames)} ms (at rest ${p95(idle)} ms), heap ${(heap / 2 ** 20).toFixed(0)} MiB, ${shown} rows in the page`);
+  console.info(`200,000 lines: read in ${loaded} ms, frames p50 ${(frames[150] ?? 0).toFixed(1)} ms, p95 ${p95(frames)} ms (at rest ${p95(idle)} ms), heap ${(heap / 2 ** 20).toFixed(0)} MiB, a letter of the search ${typed.map((took) => took.toFixed(0)).join(", ")} ms, ${shown} rows in the page`);
   expect(shown, "only what is seen is drawn").toBeLessThan(150);
   expect(heap).toBeLessThan(200 * 2 ** 20);
 });
@@ -106,6 +108,24 @@ test("lines have addresses, can be searched, filtered and folded", async () => {
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Show the events as NDJSON" }).click();
   expect(await page.getByText('"type":"run.completed"').textContent()).toContain(`"id":${last_event_id}`);
+
+  // Events are searched, filtered and chosen like lines.
+  const lines = page.getByTestId("lines");
+  await page.getByRole("searchbox", { name: "Search the log" }).fill('"message":"err 99');
+  await page.getByRole("searchbox", { name: "Search the log" }).press("Enter");
+  await page.getByText("1 of 11").waitFor();
+  await lines.getByText('"message":"err 99"').waitFor();
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByRole("menuitemcheckbox", { name: "stdout" }).click();
+  await page.keyboard.press("Escape");
+  await page.getByText("none", { exact: true }).waitFor();
+  await page.getByRole("searchbox", { name: "Search the log" }).fill("");
+  await lines.evaluate((all) => all.scrollTo(0, 0));
+  await lines.getByText('"message":"out 0"').waitFor();
+  const first = lines.locator("[data-id]").first();
+  await first.getByRole("link").click();
+  await page.getByRole("button", { name: `Copy lines ${await first.getAttribute("data-id")}`, exact: true }).click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe((await first.locator("span").last().textContent())!);
 });
 
 test("lines are chosen by level, timed, copied, and linked to", async () => {
@@ -159,6 +179,11 @@ test("lines are chosen by level, timed, copied, and linked to", async () => {
   await lines.locator('[data-id="200"]').waitFor();
   await lines.getByRole("link", { name: "203", exact: true }).click({ modifiers: ["Shift"] });
   await expect.poll(() => page.url()).toMatch(/#L200-203$/);
+  // From the line that was chosen first, in both directions.
+  await lines.getByRole("link", { name: "198", exact: true }).click({ modifiers: ["Shift"] });
+  await expect.poll(() => page.url()).toMatch(/#L198-200$/);
+  await lines.getByRole("link", { name: "203", exact: true }).click({ modifiers: ["Shift"] });
+  await expect.poll(() => page.url()).toMatch(/#L200-203$/);
   const texts = await Promise.all([200, 201, 202, 203].map((id) => lines.locator(`[data-id="${id}"] > span`).last().textContent()));
   expect(await copied("Copy lines 200-203")).toEqual(texts);
   const [link] = await copied("Copy a link to L200-203");
@@ -172,8 +197,47 @@ test("lines are chosen by level, timed, copied, and linked to", async () => {
   } finally {
     await other.close();
   }
+
+  // The same without a mouse, and with a line that there is not.
+  const field = page.getByRole("textbox", { name: /^Lines/ });
+  expect(await field.inputValue()).toBe("200-203");
+  await field.fill("20-22");
+  await field.press("Enter");
+  await lines.locator('[data-id="20"]').waitFor();
+  expect(page.url()).toMatch(/#L20-22$/);
+  await field.fill("20 to 22");
+  await field.press("Enter");
+  expect(await field.getAttribute("aria-invalid")).toBe("true");
+  await field.press("Escape");
+  expect(await field.inputValue()).toBe("20-22");
+  const wrong = await context.newPage();
+  try {
+    await wrong.goto(`${stack.url}${place(run)}#L99999`);
+    await wrong.getByText(/^There is no line 99,999: this log ends with line \d+\.$/).waitFor();
+    await expect.poll(() => wrong.url()).not.toContain("#");
+    await wrong.getByText(/^Run succeeded/).waitFor();
+  } finally {
+    await wrong.close();
+  }
   expect(window.complaints).toEqual([]);
 });
+
+/** How long it takes, in milliseconds, until what is typed into the search is drawn, and until the page takes the next letter, at worst. */
+async function typing(): Promise<[number, number]> {
+  const field = globalThis.document.querySelector<HTMLInputElement>("input[aria-label='Search the log']")!;
+  const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")!.set!;
+  const [drawn, free]: [number[], number[]] = [[], []];
+  for (const text of ["1", "19", "199", "1999"]) {
+    const from = performance.now();
+    set.call(field, text);
+    field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    await new Promise(requestAnimationFrame);
+    drawn.push(performance.now() - from);
+    await new Promise((resolve) => setTimeout(resolve));
+    free.push(performance.now() - from);
+  }
+  return [Math.max(...drawn), Math.max(...free)];
+}
 
 /** How long each of 300 frames takes, in milliseconds, shortest first, while the whole log is scrolled through or nothing happens. */
 async function frameTimes(scrolling: boolean): Promise<number[]> {

@@ -1,4 +1,4 @@
-/** The workbench in detail: nothing is lost by accident, versions are compared, the terminal forgets what is old, tabs are remembered. */
+/** The workbench in detail: nothing is lost by accident, rules are found from what they did, versions are compared, the terminal forgets what is old, tabs are remembered. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Stack, Window } from "./stack";
 
@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 const EMAIL = "src/ade_config/columns/email.py";
-const read = async () => (await fetch(`${stack.url}/api/v1/workspaces/${stack.workspace}/configs/${config}/files/${EMAIL}`, { headers: { Authorization: `Bearer ${stack.key}` } })).text();
+const read = async (path = EMAIL) => (await fetch(`${stack.url}/api/v1/workspaces/${stack.workspace}/configs/${config}/files/${path}`, { headers: { Authorization: `Bearer ${stack.key}` } })).text();
 
 async function open(name: string): Promise<void> {
   await window.page.getByRole("treeitem", { name }).click();
@@ -91,6 +91,127 @@ test("the open files, their order and the panel are there again after a reload",
   await expect.poll(shown).toEqual(expected);
   await page.getByRole("textbox", { name: /first_name\.py/ }).waitFor();
   await page.getByRole("tab", { name: "Terminal", selected: true }).waitFor();
+});
+
+test("what is typed into an empty file stays in it", async () => {
+  const { page } = window;
+  const folder = "src/ade_config";
+  for (const name of ["one.py", "two.py"]) {
+    await page.getByRole("button", { name: "New file" }).click();
+    const dialog = page.getByRole("dialog", { name: "New file" });
+    await dialog.getByLabel("Path").fill(`${folder}/${name}`);
+    await dialog.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("tab", { name, selected: true }).waitFor();
+  }
+  await type("# Two.");
+  await page.getByRole("tab", { name: "one.py" }).click();
+  await type("# One.");
+  await page.keyboard.press("Control+s");
+  await page.getByRole("button", { name: "Save" }).and(page.locator(":disabled")).waitFor();
+  expect([await read(`${folder}/one.py`), await read(`${folder}/two.py`)]).toEqual(["# One.", "# Two."]);
+  for (const name of ["one.py", "two.py"]) {
+    await open(name);
+    await page.getByRole("button", { name: "Delete the open file" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("treeitem", { name }).waitFor({ state: "detached" });
+  }
+});
+
+test("keys that are held or pressed again while the file is saved do nothing twice", async () => {
+  const { page } = window;
+  await open("email.py");
+  await type("# Saved once.\n");
+  const builds: string[] = [];
+  page.on("request", (request) => request.method() === "POST" && request.url().endsWith("/builds") && builds.push(request.url()));
+  let answer = () => {};
+  const held = new Promise<void>((resolve) => (answer = resolve));
+  await page.route("**/files/**", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest((request) => request.method() === "PUT");
+  await page.keyboard.down("Control");
+  await page.keyboard.down("s");
+  await page.keyboard.down("s");
+  await page.keyboard.up("s");
+  await asked;
+  await page.keyboard.press("s");
+  await page.keyboard.press("b");
+  await page.keyboard.press("b");
+  await page.keyboard.up("Control");
+  answer();
+  await page.getByRole("tabpanel").getByText(/^Build succeeded/).last().waitFor({ timeout: 40_000 });
+  await page.getByRole("button", { name: "Build", exact: true }).and(page.locator(":enabled")).waitFor();
+  await page.unroute("**/files/**");
+  expect(await page.getByRole("dialog").count(), "nobody else has changed the file").toBe(0);
+  expect(await read()).toContain("# Saved once.");
+  expect(builds).toHaveLength(1);
+});
+
+test("the draft is tested on the document that was chosen, and a rule is found from what it did", async () => {
+  const { page } = window;
+  const pane = page.getByRole("region", { name: "Test run" });
+  const chosen = pane.getByLabel("Test the draft on");
+  await stack.document("people.csv", new TextEncoder().encode("Name,Email\nAda,ada@example.com\n"));
+  await stack.document("others.csv", new TextEncoder().encode("Name,Email\nBob,bob@example.com\n"));
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  await expect.poll(() => chosen.textContent(), { message: "the newest is suggested" }).toContain("others.csv");
+  await chosen.click();
+  const picker = page.getByRole("dialog", { name: "Test the draft on a document" });
+  await picker.getByRole("searchbox").fill("peop");
+  await expect.poll(() => picker.getByRole("listitem").count()).toBe(1);
+  await picker.getByRole("button", { name: /people\.csv/ }).click();
+  await expect.poll(() => chosen.textContent()).toContain("people.csv");
+  await pane.getByRole("button", { name: "Test run" }).click();
+  await pane.getByText("succeeded").waitFor({ timeout: 40_000 });
+
+  await open("settings.toml");
+  await pane.getByRole("button", { name: /Email/ }).click();
+  const rule = pane.getByRole("link", { name: /email\.py:\d+/ }).first();
+  const line = /\d+$/.exec((await rule.textContent())!)![0];
+  const marked = page.locator(".cm-lineNumbers .cm-activeLineGutter");
+  for (const _ of [1, 2]) {
+    await rule.click();
+    await page.getByRole("tab", { name: "email.py", selected: true }).waitFor();
+    await expect.poll(() => marked.textContent()).toBe(line);
+    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toMatch(/email\.py/);
+    // From there on nothing jumps.
+    await page.getByRole("textbox", { name: /^Contents of/ }).press("Control+End");
+    await page.getByRole("tab", { name: "settings.toml" }).click();
+    await page.getByRole("textbox", { name: /settings\.toml/ }).waitFor();
+    await page.getByRole("tab", { name: "email.py" }).click();
+    await page.getByRole("textbox", { name: /email\.py/ }).waitFor();
+    expect(await page.evaluate(() => document.activeElement?.getAttribute("role"))).toBe("tab");
+    expect(await marked.textContent()).not.toBe(line);
+    await page.getByRole("tab", { name: "settings.toml" }).click();
+  }
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+});
+
+test("a build goes on when its page is left, and is seen and stopped from there again", async () => {
+  const { page } = window;
+  await open("email.py");
+  const before = await read();
+  await type("import time; time.sleep(60)\n");
+  await page.keyboard.press("Control+b");
+  await page.getByRole("button", { name: "Stop" }).waitFor();
+  await page.getByRole("link", { name: "Runs", exact: true }).click();
+  await page.getByRole("heading", { name: "Runs" }).waitFor();
+  await page.goBack();
+  await page.getByRole("button", { name: "Building …" }).waitFor();
+  await page.getByRole("tabpanel").getByText("Build queued").waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByRole("tabpanel").getByText(/^Build canceled/).waitFor();
+  await page.getByRole("button", { name: "Build", exact: true }).and(page.locator(":enabled")).waitFor();
+  expect(await page.getByRole("button", { name: "Stop" }).count()).toBe(0);
+
+  await open("email.py");
+  await page.getByRole("textbox", { name: /email\.py/ }).click();
+  await page.keyboard.press("Control+a");
+  await page.keyboard.press("Delete");
+  await page.keyboard.insertText(`${before}# Stopped before.\n`);
+  await page.keyboard.press("Control+s");
+  await page.getByRole("button", { name: "Save" }).and(page.locator(":disabled")).waitFor();
 });
 
 test("versions are compared, with the draft and with each other", async () => {

@@ -60,7 +60,22 @@ test("a cut log is resumed after the last whole line", async () => {
     () => pieces([event(4, "run.completed")]),
   ]);
   expect(seen).toMatchObject({ asked: [0, 2, 3], ids: [1, 2, 3, 4] });
-  expect(seen.states).toEqual(["connecting", "live", "waiting", "connecting", "live", "waiting", "connecting", "live", "ended"]);
+  expect(seen.states).toEqual(["connecting", "live", "waiting", "connecting", "live", "polling", "live", "ended"]);
+});
+
+test("an answer that ended well is no failure, also when nothing was new in it", async () => {
+  const quiet = () => pieces([heartbeat]);
+  const down = () => Promise.reject(new TypeError("refused"));
+  const seen = await followed([() => pieces([created]), quiet, quiet, quiet, quiet, quiet, quiet, () => pieces([event(2)]), down, quiet, down, () => pieces([event(3, "run.completed")])]);
+  expect(seen.ids).toEqual([1, 2, 3]);
+  expect(seen.pauses).toEqual([250, 1000, 1000, 1000, 1000, 1000, 1000, 250, 250, 1000, 250]);
+  expect(seen.states.filter((state) => state === "waiting").length, "only what broke is told as broken").toBe(2);
+});
+
+test("who asks again and again does not say each time that they connect", async () => {
+  const quiet = () => pieces([heartbeat]);
+  const seen = await followed([() => pieces([created]), quiet, quiet, () => pieces([event(2, "run.completed")])]);
+  expect(seen.states).toEqual(["connecting", "live", "polling", "live", "polling", "live", "polling", "live", "ended"]);
 });
 
 test("what comes twice is handed on once", async () => {

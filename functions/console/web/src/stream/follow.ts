@@ -19,6 +19,8 @@ export type Connection =
   | { state: "connecting" }
   /** Events arrive as they happen. */
   | { state: "live" }
+  /** What there was by then has been read; the rest is asked for again and again. */
+  | { state: "polling" }
   /** Cut off; the next attempt is at this time (milliseconds). */
   | { state: "waiting"; until: number; attempt: number }
   /** The log is complete. */
@@ -41,6 +43,10 @@ export interface FollowOptions {
 
 /** A server that says nothing for this long, not even a heartbeat (every 10 s), is gone. */
 const SILENCE = 25_000;
+/** Before the next question, when the last answer ended well: with events, and without any. */
+const POLL_PAUSE = 250;
+const QUIET_PAUSE = 1_000;
+/** Before the next attempt, when the last one failed: twice as long each time. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 8_000;
 
@@ -49,8 +55,10 @@ export async function follow(options: FollowOptions): Promise<void> {
   const { open, onEvents, onConnection, signal, wait = sleep } = options;
   let last = options.afterId ?? 0;
   let attempt = 0;
+  let polling = false;
   while (!signal.aborted) {
-    onConnection({ state: "connecting" });
+    if (!polling) onConnection({ state: "connecting" });
+    polling = false;
     const before = last;
     let pause: number | undefined;
     const connection = new AbortController();
@@ -72,7 +80,10 @@ export async function follow(options: FollowOptions): Promise<void> {
         const reader = response.body?.getReader();
         for (;;) {
           const read = await reader?.read();
-          if (!read || read.done) break;
+          if (!read || read.done) {
+            polling = true;
+            break;
+          }
           clearTimeout(silence);
           silence = setTimeout(stop, SILENCE);
           const events: Received[] = [];
@@ -111,6 +122,13 @@ export async function follow(options: FollowOptions): Promise<void> {
       signal.removeEventListener("abort", stop);
     }
     if (signal.aborted) return;
+    if (polling) {
+      // Where nothing is streamed, every answer ends like this, and a run may be silent for long.
+      attempt = 0;
+      onConnection({ state: "polling" });
+      await wait(last === before ? QUIET_PAUSE : POLL_PAUSE, signal);
+      continue;
+    }
     if (last === before) attempt += 1;
     pause ??= Math.min(FIRST_PAUSE * 2 ** Math.max(attempt - 1, 0), LONGEST_PAUSE);
     onConnection({ state: "waiting", until: Date.now() + pause, attempt });

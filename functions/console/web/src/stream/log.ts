@@ -21,12 +21,12 @@ export interface Line {
   text: string;
   /** Index into `stages`. */
   stage: number;
+  /** The event as it came, with the first of its lines; undefined for others, and for what came in no event. */
+  raw: string | undefined;
 }
 
 export interface Stage {
   title: string;
-  /** Index of its first line. */
-  from: number;
 }
 
 /** A span of the waterfall, in milliseconds since the record was created. */
@@ -41,8 +41,6 @@ export interface Span {
 
 export class Log {
   lines: Line[] = [];
-  /** The events as they came, one line of NDJSON each. */
-  raw: string[] = [];
   stages: Stage[] = [];
   readonly spans: Span[] = [];
   connection: Connection = { state: "connecting" };
@@ -58,15 +56,21 @@ export class Log {
   readonly #listeners = new Set<() => void>();
   #notice: ReturnType<typeof setTimeout> | undefined;
 
-  /** Adds events, in order. */
+  /** Adds events, in order, each with the line of NDJSON that it came in. */
   add(events: Received[], lines: string[]): void {
-    for (const event of events) {
+    events.forEach((event, index) => {
       this.last = event.id;
       this.#span(event);
-      this.#lines(event);
-    }
-    for (const line of lines) this.raw.push(line);
+      const stage = stageOf(event, this.stages.at(-1)?.title);
+      if (stage !== undefined) this.#stage(stage);
+      this.push(event.id, event, lines[index]);
+    });
     this.changed();
+  }
+
+  /** The events as they came, as a file of NDJSON. */
+  ndjson(): string {
+    return this.lines.flatMap(({ raw }) => (raw === undefined ? [] : [`${raw}\n`])).join("");
   }
 
   connected(connection: Connection): void {
@@ -91,19 +95,21 @@ export class Log {
   }
 
   #stage(title: string): void {
-    if (this.stages.at(-1)?.title !== title) this.stages.push({ title, from: this.lines.length });
+    if (this.stages.at(-1)?.title !== title) this.stages.push({ title });
   }
 
-  #lines(event: Received): void {
-    const stage = stageOf(event, this.stages.at(-1)?.title);
-    if (stage !== undefined) this.#stage(stage);
-    const { text, level, stream } = shown(event);
-    const elapsed = number(event["elapsed_ms"]);
-    const created = number(event["created"]);
-    for (const part of text.includes("\n") ? text.replace(/\n+$/, "").split("\n") : [text]) {
+  /** Adds the lines of an event under a number, to the stage that is under way. */
+  protected push(id: number, event: Received, raw: string | undefined): void {
+    this.pushText({ id, created: number(event["created"]), elapsed: number(event["elapsed_ms"]), raw, ...shown(event) });
+  }
+
+  /** Adds a text, each of its lines with the same number. */
+  protected pushText({ text, raw, ...common }: Omit<Line, "stage">): void {
+    const stage = this.stages.length - 1;
+    (text.includes("\n") ? text.replace(/\n+$/, "").split("\n") : [text]).forEach((part, index) => {
       this.widest = Math.max(this.widest, part.length);
-      this.lines.push({ id: event.id, created, elapsed, level, stream, text: part, stage: this.stages.length - 1 });
-    }
+      this.lines.push({ ...common, text: part, stage, raw: index === 0 ? raw : undefined });
+    });
   }
 
   #span(event: Received): void {

@@ -1,20 +1,24 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { open } from "@/api/client";
+import { useLost } from "@/session/session";
+import { eventsAt } from "./events";
 import { follow } from "./follow";
 import { Log } from "./log";
 
-/** The latest logs, so that going back to one continues it instead of reading it again. */
+/** The latest logs, so that going back to one continues it instead of reading it again: few, and no long ones. */
 const recent = new Map<string, Log>();
 const KEPT = 3;
+/** Lines that the others may have together. */
+const KEPT_LINES = 100_000;
 
 function logOf(path: string): Log {
   const log = recent.get(path) ?? new Log();
   recent.delete(path);
   recent.set(path, log);
-  for (const old of recent.keys()) {
-    if (recent.size <= KEPT) break;
-    recent.delete(old);
-  }
+  let lines = 0;
+  [...recent].reverse().forEach(([other, { lines: its }], age) => {
+    if (age > 0) lines += its.length;
+    if (age >= KEPT || lines > KEPT_LINES) recent.delete(other);
+  });
   return log;
 }
 
@@ -23,11 +27,17 @@ export function useLog(path: string | undefined, onEnd?: () => void): Log {
   const [empty] = useState(() => new Log());
   const log = path === undefined ? empty : logOf(path);
   useSyncExternalStore(log.subscribe, log.snapshot);
+  const lost = useLost();
   useEffect(() => {
     if (path === undefined || log.connection.state === "ended") return;
+    if (lost) {
+      // It goes on from here when somebody has signed in again.
+      log.connected({ state: "refused", status: 401 });
+      return;
+    }
     const stop = new AbortController();
     void follow({
-      open: (afterId, signal) => open(`${path}?follow=true&after_id=${afterId}`, { signal, headers: { Accept: "application/x-ndjson" } }),
+      open: eventsAt(path),
       onEvents: (events, lines) => log.add(events, lines),
       onConnection: (connection) => {
         log.connected(connection);
@@ -38,6 +48,6 @@ export function useLog(path: string | undefined, onEnd?: () => void): Log {
     });
     return () => stop.abort();
     // `onEnd` is told about the end it was given for.
-  }, [path, log]);
+  }, [path, log, lost]);
   return log;
 }

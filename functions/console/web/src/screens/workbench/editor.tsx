@@ -8,11 +8,13 @@ import { HighlightStyle, StreamLanguage, bracketMatching, defaultHighlightStyle,
 import { toml } from "@codemirror/legacy-modes/mode/toml";
 import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
-import { EditorState, type Extension } from "@codemirror/state";
+import { Compartment, EditorState, type Extension, type Line } from "@codemirror/state";
 import { EditorView, drawSelection, dropCursor, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 import { nonce } from "@/lib/nonce";
+import type { OpenFile } from "./files";
+import type { Issue } from "./work";
 
 const look = EditorView.theme({
   "&": { height: "100%", fontSize: "13px", backgroundColor: "var(--surface)", color: "var(--ink)" },
@@ -63,7 +65,20 @@ function language(path: string): Extension {
   }
 }
 
-/** A state for a file, with everything that an editor has. */
+/** What depends on a file's name. */
+const named = new Compartment();
+const namedAs = (path: string): Extension => [
+  language(path),
+  // What scrolls is reached with the keyboard by its content.
+  EditorView.contentAttributes.of({ "aria-label": `Contents of ${path}`, tabindex: "0" }),
+];
+
+/** The state of a file that has another name now. */
+export function renamedState(state: EditorState, path: string): EditorState {
+  return state.update({ effects: named.reconfigure(namedAs(path)) }).state;
+}
+
+/** A state for a file, with everything that an editor has. `onChange` gets every state that follows. */
 export function editorState(path: string, text: string, onChange: (state: EditorState) => void): EditorState {
   return EditorState.create({
     doc: text,
@@ -86,62 +101,73 @@ export function editorState(path: string, text: string, onChange: (state: Editor
       search({ top: false }),
       // Escape, then Tab, leaves the editor: the keyboard is not trapped.
       keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, indentWithTab]),
-      language(path),
+      named.of(namedAs(path)),
       look,
       syntaxHighlighting(colours),
       syntaxHighlighting(defaultHighlightStyle, { fallback: true }),
-      // What scrolls is reached with the keyboard by its content.
-      EditorView.contentAttributes.of({ "aria-label": `Contents of ${path}`, tabindex: "0" }),
-      EditorView.updateListener.of((update) => {
-        if (update.docChanged || update.selectionSet) onChange(update.state);
-      }),
+      EditorView.updateListener.of((update) => onChange(update.state)),
     ],
   });
 }
 
-export interface Finding {
-  line?: number | null;
-  message: string;
-  severity: "error" | "warning";
+/** A line of a file to show. */
+export interface Place {
+  path: string;
+  line: number;
 }
 
-/** Shows a state. `line` is where to go, each time it is a new object. */
-export function Editor({ state, path, findings, goTo }: { state: EditorState; path: string; findings: Finding[]; goTo: { line: number } | undefined }) {
+/** Shows a file. `goTo` is gone to once, when it is in this file. */
+export function Editor({ file, issues, goTo, onWent }: { file: OpenFile; issues: Issue[] | undefined; goTo: Place | undefined; onWent: () => void }) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
-  const current = useRef(state);
-  current.current = state;
+  const shown = useRef(file);
 
-  useEffect(() => {
-    const editor = new EditorView({ parent: box.current!, state: current.current });
+  useLayoutEffect(() => {
+    const editor = new EditorView({ parent: box.current!, state: shown.current.state });
     view.current = editor;
-    return () => editor.destroy();
+    if (shown.current.scroll) editor.dispatch({ effects: shown.current.scroll });
+    return () => {
+      shown.current.scroll = editor.scrollSnapshot();
+      editor.destroy();
+    };
   }, []);
 
-  // Another file, or content from elsewhere: states that came from this editor are shown already.
-  useEffect(() => {
+  // Another file, or another state of it from elsewhere: a file knows every state that this editor has made of it.
+  useLayoutEffect(() => {
     const editor = view.current;
-    if (editor && editor.state.doc !== state.doc) editor.setState(state);
-  }, [state, path]);
+    if (!editor || !file.state || editor.state === file.state) return;
+    const before = shown.current;
+    if (before !== file) before.scroll = editor.scrollSnapshot();
+    shown.current = file;
+    editor.setState(file.state);
+    if (before !== file && file.scroll) editor.dispatch({ effects: file.scroll });
+  });
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const editor = view.current;
-    if (!editor) return;
-    const lines = editor.state.doc.lines;
-    const diagnostics = findings.map(({ line, message, severity }): Diagnostic => {
-      const at = editor.state.doc.line(Math.min(Math.max(line ?? 1, 1), lines));
-      return { from: at.from, to: at.to, message, severity };
+    if (!editor || file.issues === issues) return;
+    file.issues = issues;
+    const here = issues?.filter(({ path }) => path === file.path) ?? [];
+    const diagnostics = here.map(({ line, message, severity }): Diagnostic => {
+      const { from, to } = lineOf(editor.state, line ?? 1);
+      return { from, to, message, severity };
     });
     editor.dispatch(setDiagnostics(editor.state, diagnostics));
-  }, [findings, path]);
+  }, [file, issues]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const editor = view.current;
-    if (!editor || !goTo) return;
-    const line = editor.state.doc.line(Math.min(Math.max(goTo.line, 1), editor.state.doc.lines));
-    editor.dispatch({ selection: { anchor: line.from }, effects: EditorView.scrollIntoView(line.from, { y: "center" }) });
+    if (!editor || goTo?.path !== file.path) return;
+    const { from } = lineOf(editor.state, goTo.line);
+    editor.dispatch({ selection: { anchor: from }, effects: EditorView.scrollIntoView(from, { y: "center" }) });
     editor.focus();
-  }, [goTo, path]);
+    onWent();
+  }, [goTo, file, onWent]);
 
   return <div ref={box} className="h-full min-h-0 overflow-hidden" />;
+}
+
+/** The line with this number, or the nearest that there is. */
+function lineOf({ doc }: EditorState, number: number): Line {
+  return doc.line(Math.min(Math.max(number, 1), doc.lines));
 }

@@ -1,10 +1,11 @@
 /** The open files of a workbench: what was read, what was typed, and whether both are the same. */
-import type { EditorState } from "@codemirror/state";
+import type { EditorState, StateEffect } from "@codemirror/state";
 import { useSyncExternalStore } from "react";
 import { type ConfigKey, type FileContent, readFile, writeFile } from "@/api/config-files";
 import { Problem } from "@/api/problem";
 import { readStored, writeStored } from "@/app/stored";
-import { editorState } from "./editor";
+import { editorState, renamedState } from "./editor";
+import type { Issue } from "./work";
 
 export interface OpenFile {
   path: string;
@@ -16,6 +17,10 @@ export interface OpenFile {
   /** Undefined for what is not text. */
   state: EditorState | undefined;
   dirty: boolean;
+  /** How far it was scrolled when something else was shown last. */
+  scroll: StateEffect<unknown> | undefined;
+  /** The issues that its state marks. They move with what is typed. */
+  issues: Issue[] | undefined;
 }
 
 /** Somebody else changed the file that was to be saved. */
@@ -32,6 +37,11 @@ export class Workfiles {
   conflict: Conflict | undefined;
   readonly key: ConfigKey;
   #version = 0;
+  /** What somebody wanted to see last: it may come later than what they wanted before. */
+  #wanted: string | undefined;
+  /** What was open the last time and has not been read yet. */
+  #unread: string[] = [];
+  readonly #saving = new Map<OpenFile, Promise<boolean>>();
   readonly #listeners = new Set<() => void>();
 
   constructor(key: ConfigKey) {
@@ -58,23 +68,42 @@ export class Workfiles {
     return this.files.filter((file) => file.dirty);
   }
 
-  /** Opens the files that were open the last time. */
-  async restore(existing: string[]): Promise<void> {
+  /** Opens the files that were open the last time, beside what is open already. Those that can't be read are told, and tried the next time. */
+  async restore(existing: string[]): Promise<{ path: string; error: unknown }[]> {
     const { paths = [], active } = readStored<{ paths?: string[]; active?: string }>(`workbench.${this.key.config}`, {});
-    for (const path of paths.filter((path) => existing.includes(path))) await this.open(path).catch(() => undefined);
-    if (this.get(active)) this.show(active);
+    const wanted = paths.filter((path) => existing.includes(path));
+    const failures: { path: string; error: unknown }[] = [];
+    this.#unread = wanted;
+    const read = await Promise.all(
+      wanted.map(async (path) => {
+        const content = await readFile(this.key, path).catch((error: unknown) => void failures.push({ path, error }));
+        return content && this.#file(path, content);
+      }),
+    );
+    const restored = wanted.flatMap((path, index) => this.get(path) ?? read[index] ?? []);
+    this.files = [...restored, ...this.files.filter((file) => !restored.includes(file))];
+    this.#unread = failures.map(({ path }) => path);
+    if (this.#wanted === undefined) this.active = (this.get(active) ?? this.files.at(-1))?.path;
+    this.#remember();
+    this.#changed();
+    return failures;
   }
 
   async open(path: string): Promise<void> {
+    this.#wanted = path;
     if (!this.get(path)) {
-      const content = await readFile(this.key, path);
+      const content = await readFile(this.key, path).catch((error: unknown) => {
+        if (this.#wanted === path) this.#wanted = this.active;
+        throw error;
+      });
       if (!this.get(path)) this.files = [...this.files, this.#file(path, content)];
     }
-    this.show(path);
+    this.show(this.#wanted === path ? path : this.active);
   }
 
   show(path: string | undefined): void {
     this.active = path;
+    if (path !== undefined) this.#wanted = path;
     this.#remember();
     this.#changed();
   }
@@ -98,21 +127,28 @@ export class Workfiles {
 
   renamed(from: string, to: string, etag: string): void {
     const file = this.get(from);
-    if (file) Object.assign(file, { path: to, etag });
+    if (file) Object.assign(file, { path: to, etag, state: file.state && renamedState(file.state, to) });
     if (this.active === from) this.active = to;
     this.files = [...this.files];
     this.#remember();
     this.#changed();
   }
 
-  /** Saves what was typed. When somebody else was faster, `conflict` says so and nothing is lost. */
+  /** Saves what was typed, after any save of the file that is under way. When somebody else was faster, `conflict` says so and nothing is lost. */
   async save(path: string): Promise<boolean> {
     const file = this.get(path);
-    if (!file?.state || !file.dirty) return true;
-    const text = textOf(file, file.state);
+    if (!file) return true;
+    for (let running = this.#saving.get(file); running; running = this.#saving.get(file)) if (!(await running)) return false;
+    if (!file.state || !file.dirty) return true;
+    const saving = this.#write(file, textOf(file, file.state)).finally(() => this.#saving.delete(file));
+    this.#saving.set(file, saving);
+    return saving;
+  }
+
+  async #write(file: OpenFile, text: string): Promise<boolean> {
+    const { path } = file;
     try {
-      const etag = await writeFile(this.key, path, text, file.etag);
-      this.#saved(file, text, etag);
+      this.#saved(file, text, await writeFile(this.key, path, text, file.etag));
       return true;
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 412) throw error;
@@ -120,6 +156,11 @@ export class Workfiles {
         if (gone instanceof Problem && gone.status === 404) return undefined;
         throw gone;
       });
+      if (theirs?.text === text) {
+        // It was ours: only the answer was lost.
+        this.#saved(file, text, theirs.etag);
+        return true;
+      }
       this.conflict = { path, mine: text, theirs };
       this.#changed();
       return false;
@@ -127,7 +168,7 @@ export class Workfiles {
   }
 
   async saveAll(): Promise<boolean> {
-    for (const { path } of this.dirty) if (!(await this.save(path))) return false;
+    for (const { path } of this.files) if (!(await this.save(path))) return false;
     return true;
   }
 
@@ -158,9 +199,7 @@ export class Workfiles {
   }
 
   /** Takes in what an editor made of a file. */
-  typed(path: string, state: EditorState): void {
-    const file = this.get(path);
-    if (!file) return;
+  typed(file: OpenFile, state: EditorState): void {
     const same = file.state?.doc === state.doc;
     file.state = state;
     if (same) return;
@@ -172,14 +211,14 @@ export class Workfiles {
   }
 
   #file(path: string, { etag, text }: FileContent): OpenFile {
-    const file: OpenFile = { path, etag, saved: text ?? "", eol: text?.includes("\r\n") ? "\r\n" : "\n", state: undefined, dirty: false };
+    const file: OpenFile = { path, etag, saved: text ?? "", eol: text?.includes("\r\n") ? "\r\n" : "\n", state: undefined, dirty: false, scroll: undefined, issues: undefined };
     if (text === undefined) return file;
-    file.state = editorState(path, text, (state) => this.typed(file.path, state));
+    file.state = editorState(path, text, (state) => this.typed(file, state));
     return file;
   }
 
   #remember(): void {
-    writeStored(`workbench.${this.key.config}`, { paths: this.files.map(({ path }) => path), active: this.active });
+    writeStored(`workbench.${this.key.config}`, { paths: [...this.files.map(({ path }) => path), ...this.#unread.filter((path) => !this.get(path))], active: this.active });
   }
 }
 

@@ -1,12 +1,13 @@
 /** What happened in a workbench: builds, validations and test runs, one after the other, each line with where it is from. */
 import type { Received } from "@/stream/follow";
-import { type Level, Log, shown } from "@/stream/log";
+import { type Level, Log } from "@/stream/log";
 
 /** Lines that are kept. */
 const CAP = 5_000;
 
 export class Journal extends Log {
   #next = 1;
+  #started = Date.now();
 
   constructor() {
     super();
@@ -17,7 +18,7 @@ export class Journal extends Log {
   /** Begins something; what is written next belongs to it. */
   begin(title: string): void {
     this.connection = { state: "live" };
-    this.stages.push({ title: `${title} · ${new Date().toLocaleTimeString("en", { hourCycle: "h23" })}`, from: this.lines.length });
+    this.stages.push({ title: `${title} · ${new Date().toLocaleTimeString("en", { hourCycle: "h23" })}` });
     this.#started = Date.now();
     this.changed();
   }
@@ -27,37 +28,36 @@ export class Journal extends Log {
     this.changed();
   }
 
-  write(text: string, level: Level, stream?: "stdout" | "stderr"): void {
+  /** A line of the workbench's own. */
+  write(text: string, level: Level): void {
     if (this.stages.length === 0) this.begin("Workbench");
-    for (const part of text.split("\n")) {
-      this.widest = Math.max(this.widest, part.length);
-      this.lines.push({ id: this.#next, created: Date.now() / 1000, elapsed: Date.now() - this.#started, level, stream, text: part, stage: this.stages.length - 1 });
-    }
-    this.last = this.#next++;
+    const now = Date.now();
+    this.pushText({ id: this.#number(), created: now / 1000, elapsed: now - this.#started, level, stream: undefined, text, raw: undefined });
+    this.#shorten();
+  }
+
+  /** Lines of a build's or run's log, each with the times of its event. */
+  take(events: Received[], raw: string[]): void {
+    events.forEach((event, index) => this.push(this.#number(), event, raw[index]));
+    this.#shorten();
+  }
+
+  clear(): void {
+    this.lines = [];
+    this.stages = this.connection.state === "ended" ? [] : this.stages.slice(-1);
+    this.generation += 1;
+    this.changed();
+  }
+
+  #number(): number {
+    return (this.last = this.#next++);
+  }
+
+  #shorten(): void {
     if (this.lines.length > CAP + 500) {
       this.lines = this.lines.slice(-CAP);
       this.generation += 1;
     }
     this.changed();
   }
-
-  /** Lines of a build's or run's log. */
-  take(events: Received[], raw: string[]): void {
-    for (const event of events) {
-      const { text, level, stream } = shown(event);
-      this.write(text, level, stream);
-    }
-    this.raw = [...this.raw, ...raw].slice(-CAP);
-  }
-
-  clear(): void {
-    this.lines = [];
-    this.raw = [];
-    this.stages = this.connection.state === "live" ? this.stages.slice(-1) : [];
-    for (const stage of this.stages) stage.from = 0;
-    this.generation += 1;
-    this.changed();
-  }
-
-  #started = Date.now();
 }

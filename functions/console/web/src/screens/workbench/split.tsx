@@ -11,7 +11,8 @@ export function Splitter({ size, onSize, least = 80, most = 900, upright, label 
     bar.setPointerCapture(event.pointerId);
     const move = (moved: globalThis.PointerEvent) => onSize(clamp(size + start - (upright ? moved.clientX : moved.clientY)));
     bar.addEventListener("pointermove", move as EventListener);
-    bar.addEventListener("pointerup", () => bar.removeEventListener("pointermove", move as EventListener), { once: true });
+    // Also when the browser takes the pointer away.
+    bar.addEventListener("lostpointercapture", () => bar.removeEventListener("pointermove", move as EventListener), { once: true });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowUp: 24, ArrowLeft: 24, ArrowDown: -24, ArrowRight: -24 }[event.key];

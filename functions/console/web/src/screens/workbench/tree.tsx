@@ -33,8 +33,8 @@ export function treeOf(paths: string[]): Node[] {
   return sort(root.children!);
 }
 
-/** The files of a config. Arrow keys move, Enter opens. */
-export function Tree({ files, active, dirty, problems, onOpen, onMenu }: { files: FileEntry[]; active: string | undefined; dirty: string[]; problems: Map<string, number>; onOpen: (path: string) => void; onMenu?: (path: string) => void }) {
+/** The files of a config. Arrow keys move, Enter opens, F2 renames. */
+export function Tree({ files, active, dirty, problems, onOpen, onRename }: { files: FileEntry[]; active: string | undefined; dirty: string[]; problems: Map<string, number>; onOpen: (path: string) => void; onRename: (path: string) => void }) {
   const nodes = useMemo(() => treeOf(files.map(({ path }) => path)), [files]);
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const [focused, setFocused] = useState<string>();
@@ -75,7 +75,7 @@ export function Tree({ files, active, dirty, problems, onOpen, onMenu }: { files
       ArrowLeft: () => (node.children && !closed.has(node.path) ? toggle(node.path, false) : focus(node.path.includes("/") ? node.path.slice(0, node.path.lastIndexOf("/")) : undefined)),
       Enter: () => (node.children ? toggle(node.path) : onOpen(node.path)),
       " ": () => (node.children ? toggle(node.path) : onOpen(node.path)),
-      F2: () => (node.children ? undefined : onMenu?.(node.path)),
+      F2: () => (node.children ? undefined : onRename(node.path)),
     };
     const act = keys[event.key];
     if (!act) return;
@@ -98,16 +98,12 @@ export function Tree({ files, active, dirty, problems, onOpen, onMenu }: { files
             aria-level={depth + 1}
             aria-expanded={isFolder ? !closed.has(node.path) : undefined}
             aria-selected={node.path === active}
+            aria-keyshortcuts={isFolder ? undefined : "F2"}
             tabIndex={node.path === entry ? 0 : -1}
             data-path={node.path}
             onFocus={() => setFocused(node.path)}
             onKeyDown={(event) => onKey(event, row)}
             onClick={() => (isFolder ? toggle(node.path) : onOpen(node.path))}
-            onContextMenu={(event) => {
-              if (isFolder || !onMenu) return;
-              event.preventDefault();
-              onMenu(node.path);
-            }}
             style={{ paddingLeft: `${depth * 14 + 10}px` }}
             className={cn("flex h-7 cursor-pointer items-center gap-1.5 pr-2 text-[13px] text-soft -outline-offset-2 hover:bg-ink/6 [&_svg]:size-3.5 [&_svg]:shrink-0", node.path === active && "bg-ink/6 text-ink")}
           >

@@ -4,6 +4,7 @@ import { type ReactNode, useState } from "react";
 import { api, data } from "@/api/client";
 import { exportArchive } from "@/api/config-archives";
 import type { ConfigKey } from "@/api/config-files";
+import { everyPage } from "@/api/pages";
 import { cn } from "@/lib/cn";
 import { bytes, count, moment, shortId } from "@/lib/format";
 import { IconButton } from "@/ui/button";
@@ -17,8 +18,8 @@ import { failed } from "@/ui/toast";
 export function VersionsDialog({ configKey, active, onClose }: { configKey: ConfigKey; active: string | null | undefined; onClose: () => void }) {
   const path = { workspace_id: configKey.workspace, config_id: configKey.config };
   const versions = useQuery({
-    queryKey: ["configs", configKey.workspace, configKey.config, "versions"],
-    queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/configs/{config_id}/versions", { params: { path, query: { limit: 100 } }, signal })),
+    queryKey: ["configs", configKey.workspace, configKey.config, "versions", "all"],
+    queryFn: ({ signal }) => everyPage((page) => data(api.GET("/workspaces/{workspace_id}/configs/{config_id}/versions", { params: { path, query: page }, signal }))),
   });
   const all = versions.data?.data ?? [];
   const [from, setFrom] = useState<string>();
@@ -26,7 +27,7 @@ export function VersionsDialog({ configKey, active, onClose }: { configKey: Conf
   const before = from ?? active ?? all[0]?.id;
   const diff = useQuery({
     queryKey: ["configs", configKey.workspace, configKey.config, "diff", before, to],
-    queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/configs/{config_id}/versions/{a}/diff/{b}", { params: { path: { ...path, a: before ?? "", b: to } }, signal })),
+    queryFn: ({ signal }) => data(api.GET("/workspaces/{workspace_id}/configs/{config_id}/versions/{version_id}/diff/{other_version_id}", { params: { path: { ...path, version_id: before ?? "", other_version_id: to } }, signal })),
     enabled: before !== undefined && before !== to,
     staleTime: 0,
   });
@@ -40,7 +41,7 @@ export function VersionsDialog({ configKey, active, onClose }: { configKey: Conf
     <Dialog open onOpenChange={(open) => !open && onClose()} className="max-w-4xl" title="Versions" description="A version is made whenever the draft is built with files that no version has.">
       {versions.isPending ? (
         <LoadingRows rows={3} />
-      ) : versions.error ? (
+      ) : versions.isLoadingError ? (
         <Failed error={versions.error} />
       ) : all.length === 0 ? (
         <p className="py-6 text-center text-soft">No version yet: build the draft to make the first.</p>
@@ -69,7 +70,7 @@ export function VersionsDialog({ configKey, active, onClose }: { configKey: Conf
             <p className="text-soft">Choose two different ones.</p>
           ) : diff.isPending ? (
             <LoadingRows rows={3} />
-          ) : diff.error ? (
+          ) : diff.isLoadingError ? (
             <Failed error={diff.error} />
           ) : diff.data.files.length === 0 ? (
             <p className="py-4 text-center text-soft">Both have the same files.</p>
@@ -108,10 +109,16 @@ function WithExport({ configKey, version, label, children }: { configKey: Config
   );
 }
 
+/** The lines of a difference, without the names of the files before the first of them: those are in the heading. */
+export function hunksOf(patch: string): string[] {
+  const lines = patch.trimEnd().split("\n");
+  const first = lines.findIndex((line) => line.startsWith("@@"));
+  return first < 0 ? [] : lines.slice(first);
+}
+
 /** A difference in unified format. */
 function Patch({ patch }: { patch: string }) {
-  // The names of the files are in the heading.
-  const lines = patch.trimEnd().split("\n").filter((line) => !line.startsWith("--- ") && !line.startsWith("+++ "));
+  const lines = hunksOf(patch);
   return (
     <pre tabIndex={0} className="thin-scroll max-h-96 overflow-auto py-1 font-mono text-xs leading-5">
       {lines.map((line, index) => (

@@ -1,13 +1,24 @@
 /** What a workbench does besides editing: build, validate, test. Each writes what happens into the journal. */
-import { type Schemas, api, data, open } from "@/api/client";
+import { type Schemas, api, data } from "@/api/client";
 import type { ConfigKey } from "@/api/config-files";
 import { Problem } from "@/api/problem";
 import { type Run, queryClient } from "@/api/queries";
+import { eventsAt } from "@/stream/events";
 import { follow } from "@/stream/follow";
 import type { Journal } from "./journal";
 
 /** Something that is wrong with the draft, in one of its files or in all of it. */
 export type Issue = Schemas["ConfigIssue"];
+
+/** Something that is under way, as the one who does it sees who asked for it. */
+export interface Task {
+  /** Nobody looks any more. What was begun goes on without us. */
+  readonly signal: AbortSignal;
+  /** Somebody has stopped it: nothing more is begun. */
+  readonly stopped: boolean;
+  /** Told how to cancel what has been begun. */
+  begun(cancel: () => Promise<unknown>): void;
+}
 
 /** Where an issue is, as `path:line`; nothing when it is in no file. */
 export function placeOf({ path, line }: Issue): string {
@@ -19,15 +30,15 @@ function tell(journal: Journal, error: unknown): void {
   journal.write(problem.requestId ? `${problem.message} (request ${problem.requestId})` : problem.message, "error");
 }
 
-/** Follows the log of a build or run into the journal; true when it ended well. */
-async function watch(path: string, journal: Journal, signal: AbortSignal): Promise<boolean> {
-  let good = false;
+/** Follows the log of a build or run into the journal; the status that it ended with, or undefined when that is not known. */
+async function watch(path: string, journal: Journal, signal: AbortSignal): Promise<unknown> {
+  let status: unknown;
   await follow({
-    open: (afterId, signal) => open(`${path}?follow=true&after_id=${afterId}`, { signal, headers: { Accept: "application/x-ndjson" } }),
+    open: eventsAt(path),
     onEvents: (events, lines) => {
       journal.take(events, lines);
       const last = events.at(-1);
-      if (last?.type.endsWith(".completed")) good = last["status"] === "active" || last["status"] === "succeeded";
+      if (last?.type.endsWith(".completed")) status = last["status"];
     },
     onConnection: (connection) => {
       if (connection.state === "refused") journal.write(`The log is not available (${connection.status}).`, "error");
@@ -35,37 +46,63 @@ async function watch(path: string, journal: Journal, signal: AbortSignal): Promi
     },
     signal,
   });
-  return good;
+  return status;
 }
 
-/** Builds the draft; a build that is under way is followed instead. */
-export async function build(key: ConfigKey, journal: Journal, force: boolean, signal: AbortSignal): Promise<boolean> {
-  journal.begin(force ? "Build anew" : "Build");
+async function watchBuild(id: string, journal: Journal, task: Task): Promise<unknown> {
+  task.begun(() => data(api.POST("/builds/{build_id}/cancel", { params: { path: { build_id: id } } })));
+  return watch(`/builds/${id}/events`, journal, task.signal);
+}
+
+/** A build of the draft as it is saved: a new one, one that fits, or the id of another that is in the way. */
+async function createBuild(key: ConfigKey, force: boolean): Promise<Schemas["Build"] | { running: string }> {
   try {
-    const build = (await data(
+    return (await data(
       api.POST("/workspaces/{workspace_id}/configs/{config_id}/builds", {
         params: { path: { workspace_id: key.workspace, config_id: key.config } },
         body: { stream: false, options: { force, wait: false } },
         parseAs: "json",
       }),
     )) as Schemas["Build"];
-    if (build.reused) {
-      journal.write("Nothing has changed: the active build fits.", "success");
-      return true;
-    }
-    return await watch(`/builds/${build.id}/events`, journal, signal);
   } catch (error) {
     const running = error instanceof Problem && error.code === "build_in_progress" ? error.members["build_id"] : undefined;
-    if (typeof running === "string") {
-      journal.write("A build is under way already; following it.", "info");
-      return await watch(`/builds/${running}/events`, journal, signal);
+    if (typeof running === "string") return { running };
+    throw error;
+  }
+}
+
+/** Builds the draft; whether that is the active build then. One that is under way is followed first: it may be of files that were saved before. */
+export async function build(key: ConfigKey, journal: Journal, force: boolean, task: Task): Promise<boolean> {
+  journal.begin(force ? "Build anew" : "Build");
+  try {
+    for (;;) {
+      const made = await createBuild(key, force);
+      if ("running" in made) {
+        journal.write("A build is under way already; the draft is built after it.", "info");
+        const ended = await watchBuild(made.running, journal, task);
+        if (ended === undefined || task.stopped) return false;
+      } else if (made.reused) {
+        journal.write("Nothing has changed: the active build fits.", "success");
+        return true;
+      } else {
+        return (await watchBuild(made.id, journal, task)) === "active";
+      }
     }
+  } catch (error) {
     tell(journal, error);
     return false;
   } finally {
     journal.end();
     void queryClient.invalidateQueries({ queryKey: ["configs", key.workspace] });
   }
+}
+
+/** Follows a build that somebody else began, or this page before it was left. */
+export async function joinBuild(key: ConfigKey, id: string, journal: Journal, task: Task): Promise<void> {
+  journal.begin("Build under way");
+  await watchBuild(id, journal, task);
+  journal.end();
+  void queryClient.invalidateQueries({ queryKey: ["configs", key.workspace] });
 }
 
 /** Checks the draft; its problems, or undefined when that did not work. */
@@ -87,19 +124,29 @@ export async function validate(key: ConfigKey, journal: Journal): Promise<Issue[
   }
 }
 
+/** What the draft is tested on. */
+export interface TestInput {
+  document: string;
+  /** Which of its sheets; all of them when neither is given. */
+  sheets: Pick<Partial<Schemas["RunOptions"]>, "active_sheet_only" | "input_sheet_names">;
+}
+
 /** Runs the draft on a document. The run is told about as soon as it is recorded. */
-export async function testRun(config: string, document: string, journal: Journal, signal: AbortSignal, onRun: (run: Run) => void): Promise<void> {
+export async function testRun(config: string, { document, sheets }: TestInput, journal: Journal, task: Task, onRun: (run: Run) => void): Promise<void> {
   journal.begin("Test run");
+  // What is left out has its usual value.
+  const options: Partial<Schemas["RunOptions"]> = { version: "draft", metadata: { origin: "workbench" }, ...sheets };
   try {
     const run = (await data(
       api.POST("/configs/{config_id}/runs", {
         params: { path: { config_id: config } },
-        body: { stream: false, input_documents: [document], options: { version: "draft", metadata: { origin: "workbench" } } as unknown as Schemas["RunOptions"] },
+        body: { stream: false, input_documents: [document], options: options as Schemas["RunOptions"] },
         parseAs: "json",
       }),
     )) as Run;
     onRun(run);
-    await watch(`/runs/${run.id}/events`, journal, signal);
+    task.begun(() => data(api.POST("/runs/{run_id}/cancel", { params: { path: { run_id: run.id } } })));
+    await watch(`/runs/${run.id}/events`, journal, task.signal);
     await queryClient.invalidateQueries({ queryKey: ["run", run.id] });
   } catch (error) {
     tell(journal, error);

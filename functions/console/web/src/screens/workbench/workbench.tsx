@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { ArrowLeft, CircleAlert, FileArchive, FilePlus2, FlaskConical, GitCompare, Hammer, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, Upload, X } from "lucide-react";
+import { ArrowLeft, Ban, CircleAlert, FileArchive, FilePlus2, FlaskConical, GitCompare, Hammer, MoreHorizontal, Pencil, Save, ShieldCheck, Trash2, TriangleAlert, Upload, X } from "lucide-react";
 import { Fragment, type KeyboardEvent as ReactKeyboardEvent, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { exportArchive } from "@/api/config-archives";
 import { type ConfigKey, deleteFile, listFiles, moveFile, writeFile } from "@/api/config-files";
@@ -19,16 +19,17 @@ import { Tabs } from "@/ui/tabs";
 import { Terminal } from "@/ui/terminal/terminal";
 import { failed, said } from "@/ui/toast";
 import { ConflictDialog } from "./conflict-dialog";
-import { Editor, type Finding } from "./editor";
+import { Editor, type Place } from "./editor";
 import { type OpenFile, Workfiles, useWorkfiles } from "./files";
 import { ImportDialog } from "./import-dialog";
 import { Journal } from "./journal";
 import { NameDialog } from "./name-dialog";
 import { Splitter } from "./split";
+import { type Doing, useTasks } from "./tasks";
 import { TestPane } from "./test-pane";
 import { Tree } from "./tree";
 import { VersionsDialog } from "./versions-dialog";
-import { type Issue, build, placeOf, testRun, validate } from "./work";
+import { type Issue, type TestInput, build, joinBuild, placeOf, testRun, validate } from "./work";
 
 export function WorkbenchScreen() {
   const { workspace, config } = useParams({ from: "/w/$workspace/configs/$config" });
@@ -39,7 +40,7 @@ const SEVERITY = { error: <CircleAlert className="text-bad" />, warning: <Triang
 
 function Workbench({ workspace, config }: ConfigKey) {
   const key = useMemo(() => ({ workspace, config }), [workspace, config]);
-  const { data: record, error: recordError } = useQuery(configQuery(workspace, config));
+  const { data: record, error: recordError, refetch: askAgain, isFetchedAfterMount: isCurrent } = useQuery({ ...configQuery(workspace, config), refetchOnMount: "always" });
   const listing = useQuery({ queryKey: ["configs", workspace, config, "files"], queryFn: ({ signal }) => listFiles(key, signal) });
   const [work] = useState(() => new Workfiles(key));
   const [journal] = useState(() => new Journal());
@@ -49,8 +50,8 @@ function Workbench({ workspace, config }: ConfigKey) {
   const [testWidth, setTestWidth] = useStored("workbench.test-width", 460);
   const [testing, setTesting] = useStored("workbench.test-open", false);
   const [issues, setIssues] = useState<Issue[]>();
-  const [busy, setBusy] = useState<"build" | "validate" | "test">();
-  const [goTo, setGoTo] = useState<{ line: number }>();
+  const { doing, stop, stopping, start } = useTasks();
+  const [goTo, setGoTo] = useState<Place>();
   const [naming, setNaming] = useState<{ from: string | undefined }>();
   const [comparing, setComparing] = useState(false);
   const [importing, setImporting] = useState(false);
@@ -58,27 +59,39 @@ function Workbench({ workspace, config }: ConfigKey) {
   const [deleting, setDeleting] = useState<string>();
   const [run, setRun] = useState<Run>();
   const safeMode = useSafeMode();
-  const stop = useRef<AbortController>(new AbortController());
   const restored = useRef(false);
+  const joined = useRef(false);
   const linked = useSearch({ from: "/w/$workspace/configs/$config" });
   const navigate = useNavigate();
   useTitle(record?.name ?? "Config");
 
-  useEffect(() => () => stop.current.abort(), []);
+  const openAt = useCallback(
+    async (path: string, line?: number) => {
+      try {
+        await work.open(path);
+        if (line) setGoTo({ path, line });
+      } catch (error) {
+        failed(error, path);
+      }
+    },
+    [work],
+  );
   useEffect(() => {
     if (!listing.data || restored.current) return;
     restored.current = true;
-    const paths = listing.data.files.map(({ path }) => path);
-    void work.restore(paths).then(async () => {
-      if (linked.file === undefined) return;
-      // A rule is named as the package has it, without the directories that the package is in.
-      const path = paths.find((path) => path === linked.file || path.endsWith(`/${linked.file}`));
-      if (path) await openAt(path, linked.line);
-      else failed(new Error(`${linked.file} is not in the draft any more.`));
-      void navigate({ from: "/w/$workspace/configs/$config", search: {}, replace: true });
+    void work.restore(listing.data.files.map(({ path }) => path)).then((failures) => {
+      for (const { path, error } of failures) failed(error, `${path} is not open again`);
     });
-    // A link is followed once, when the files are known.
   }, [listing.data, work]);
+  // A link to a rule, from elsewhere or from the test beside the rules. It is taken out of the address, so that it can be followed again.
+  useEffect(() => {
+    if (!listing.data || linked.file === undefined) return;
+    // A rule is named as the package has it, without the directories that the package is in.
+    const path = listing.data.files.map(({ path }) => path).find((path) => path === linked.file || path.endsWith(`/${linked.file}`));
+    if (path) void openAt(path, linked.line);
+    else failed(new Error(`${linked.file} is not in the draft any more.`));
+    void navigate({ from: "/w/$workspace/configs/$config", search: {}, replace: true });
+  }, [listing.data, linked.file, linked.line, openAt, navigate]);
 
   // What is not saved is not lost by accident.
   const leaving = useBlocker({ shouldBlockFn: ({ current, next }) => work.dirty.length > 0 && current.pathname !== next.pathname, enableBeforeUnload: () => work.dirty.length > 0, withResolver: true });
@@ -97,59 +110,53 @@ function Workbench({ workspace, config }: ConfigKey) {
     }
   }, [work, refresh]);
 
-  const check = useCallback(async () => {
-    if (!(await save())) return;
-    setBusy("validate");
-    const found = await validate(key, journal);
-    setBusy(undefined);
-    if (found) setIssues(found);
-    setPanel(found ? "problems" : "terminal");
-  }, [save, key, journal, setPanel]);
+  const check = () =>
+    start("validate", async () => {
+      if (!(await save())) return;
+      const found = await validate(key, journal);
+      if (found) setIssues(found);
+      setPanel(found ? "problems" : "terminal");
+    });
 
   const make = useCallback(
     async (force: boolean) => {
-      if (safeMode || !(await save())) return;
-      setPanel("terminal");
-      setBusy("build");
-      stop.current = new AbortController();
-      const good = await build(key, journal, force, stop.current.signal);
-      setBusy(undefined);
-      if (good) said("The build is active");
+      if (safeMode) return failed(new Error(`Safe mode: ${safeMode}`), "Not built");
+      await start("build", async (task) => {
+        if (!(await save()) || task.signal.aborted) return;
+        setPanel("terminal");
+        if (await build(key, journal, force, task)) said("The build is active");
+      });
     },
-    [safeMode, save, key, journal, setPanel],
+    [safeMode, start, save, key, journal, setPanel],
   );
 
-  const test = useCallback(
-    async (document: string) => {
-      if (!(await save())) return;
+  // A build that is under way when somebody comes is theirs as well: to watch, and to stop.
+  const underWay = isCurrent ? record?.building_build_id : undefined;
+  useEffect(() => {
+    if (underWay === undefined || joined.current) return;
+    joined.current = true;
+    if (underWay) void start("build", (task) => joinBuild(key, underWay, journal, task));
+  }, [underWay, start, key, journal]);
+
+  const test = (input: TestInput) =>
+    start("test", async (task) => {
+      if (!(await save()) || task.signal.aborted) return;
       setPanel("terminal");
-      setBusy("test");
-      stop.current = new AbortController();
-      await testRun(config, document, journal, stop.current.signal, setRun);
-      setBusy(undefined);
-    },
-    [save, config, journal, setPanel],
-  );
+      await testRun(config, input, journal, task, setRun);
+    });
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const act = pressed(event, "mod+s") ? () => void save() : pressed(event, "mod+b") ? () => void make(false) : pressed(event, "mod+shift+b") ? () => void make(true) : undefined;
       if (!act) return;
       event.preventDefault();
-      act();
+      // A key that is held is pressed once.
+      if (!event.repeat) act();
     };
     window.addEventListener("keydown", onKey, { capture: true });
     return () => window.removeEventListener("keydown", onKey, { capture: true });
   }, [save, make]);
 
-  const openAt = async (path: string, line?: number) => {
-    try {
-      await work.open(path);
-      if (line) setGoTo({ line });
-    } catch (error) {
-      failed(error, path);
-    }
-  };
   const create = async (path: string) => {
     await writeFile(key, path, "", undefined);
     await refresh();
@@ -179,9 +186,9 @@ function Workbench({ workspace, config }: ConfigKey) {
     for (const { path } of issues ?? []) if (path) counts.set(path, (counts.get(path) ?? 0) + 1);
     return counts;
   }, [issues]);
-  const findings = useMemo<Finding[]>(() => (issues ?? []).filter(({ path }) => path === files.active), [issues, files.active]);
+  const onWent = useCallback(() => setGoTo(undefined), []);
 
-  if (recordError) return <Failed error={recordError} back={<Link to="/w/$workspace/configs" params={{ workspace }} className="font-medium text-accent underline underline-offset-2">All configs</Link>} className="h-full" what="This config can't be shown" />;
+  if (recordError && !record) return <Failed error={recordError} retry={() => void askAgain()} back={<Link to="/w/$workspace/configs" params={{ workspace }} className="font-medium text-accent underline underline-offset-2">All configs</Link>} className="h-full" what="This config can't be shown" />;
   const dirty = files.dirty.map(({ path }) => path);
 
   return (
@@ -197,7 +204,7 @@ function Workbench({ workspace, config }: ConfigKey) {
             <Save />
             Save{dirty.length > 1 ? ` ${dirty.length}` : ""}
           </Button>
-          <Button onClick={() => void check()} disabled={busy !== undefined} blocked={safeMode && `Safe mode: ${safeMode}`}>
+          <Button onClick={() => void check()} disabled={doing !== undefined} blocked={safeMode && `Safe mode: ${safeMode}`}>
             <ShieldCheck />
             Validate
           </Button>
@@ -205,22 +212,30 @@ function Workbench({ workspace, config }: ConfigKey) {
             <FlaskConical />
             Test
           </Button>
-          <Button look="primary" onClick={() => void make(false)} disabled={busy !== undefined} blocked={safeMode && `Safe mode: ${safeMode}`}>
+          <Button look="primary" onClick={() => void make(false)} disabled={doing !== undefined} blocked={safeMode && `Safe mode: ${safeMode}`}>
             <Hammer />
-            {busy === "build" ? "Building …" : "Build"}
+            {doing === "build" ? "Building …" : "Build"}
           </Button>
+          {stop ? (
+            <Button look="danger" onClick={stop} disabled={stopping}>
+              <Ban />
+              {stopping ? "Stopping …" : "Stop"}
+            </Button>
+          ) : null}
           <Menu align="end" trigger={<IconButton label="More"><MoreHorizontal /></IconButton>}>
-            <MenuItem disabled={busy !== undefined || Boolean(safeMode)} onSelect={() => void make(true)}>
+            <MenuItem disabled={doing !== undefined || Boolean(safeMode)} onSelect={() => void make(true)}>
               <Hammer />
               Build anew
+              <Why reason={safeMode ? "safe mode" : doing && DOING[doing]} />
             </MenuItem>
             <MenuItem onSelect={() => setComparing(true)}>
               <GitCompare />
               Versions and differences
             </MenuItem>
-            <MenuItem onSelect={() => setImporting(true)} disabled={!listing.data || busy !== undefined}>
+            <MenuItem onSelect={() => setImporting(true)} disabled={!listing.data || doing !== undefined}>
               <Upload />
               Import a zip archive …
+              <Why reason={doing && DOING[doing]} />
             </MenuItem>
             <MenuItem onSelect={() => void exportArchive(key, "draft").catch((error: unknown) => failed(error, "Not exported"))}>
               <FileArchive />
@@ -239,8 +254,8 @@ function Workbench({ workspace, config }: ConfigKey) {
               <IconButton label="Delete the open file" size="tiny" disabled={!active} onClick={() => active && setDeleting(active.path)}><Trash2 /></IconButton>
             </span>
           </div>
-          {listing.isPending ? <LoadingRows rows={4} /> : listing.error ? <Failed error={listing.error} retry={() => void listing.refetch()} /> : (
-            <Tree files={listing.data.files} active={files.active} dirty={dirty} problems={problems} onOpen={(path) => void openAt(path)} onMenu={(path) => setNaming({ from: path })} />
+          {listing.isPending ? <LoadingRows rows={4} /> : listing.isLoadingError ? <Failed error={listing.error} retry={() => void listing.refetch()} /> : (
+            <Tree files={listing.data.files} active={files.active} dirty={dirty} problems={problems} onOpen={(path) => void openAt(path)} onRename={(path) => setNaming({ from: path })} />
           )}
         </nav>
         <div className="flex min-w-0 flex-1 flex-col">
@@ -254,7 +269,7 @@ function Workbench({ workspace, config }: ConfigKey) {
               />
               <div className="min-h-0 flex-1 bg-surface">
                 {active?.state ? (
-                  <Editor key="editor" state={active.state} path={active.path} findings={findings} goTo={goTo} />
+                  <Editor file={active} issues={issues} goTo={goTo} onWent={onWent} />
                 ) : active ? (
                   <Empty title="Not a text" className="h-full">{active.path} can't be edited here.</Empty>
                 ) : (
@@ -267,7 +282,7 @@ function Workbench({ workspace, config }: ConfigKey) {
             {testing ? (
               <>
                 <Splitter upright size={testWidth} onSize={setTestWidth} least={300} label="Width of the test pane" />
-                <TestPane workspace={workspace} config={config} run={run} busy={busy === "test"} width={testWidth} blocked={busy ? "Something is being done already." : safeMode && `Safe mode: ${safeMode}`} onTest={(document) => void test(document)} />
+                <TestPane workspace={workspace} config={config} run={run} busy={doing === "test"} width={testWidth} blocked={doing ? `Not now: ${DOING[doing]}.` : safeMode && `Safe mode: ${safeMode}`} onTest={(input) => void test(input)} />
               </>
             ) : null}
           </div>
@@ -280,7 +295,7 @@ function Workbench({ workspace, config }: ConfigKey) {
               tabs={[{ value: "problems", label: "Problems", note: issues?.length ? String(issues.length) : undefined }, { value: "terminal", label: "Terminal" }]}
               aside={panel === "terminal" ? <Button size="small" look="ghost" onClick={() => journal.clear()}>Clear</Button> : null}
             >
-              {panel === "problems" ? <Problems issues={issues} onOpen={({ path, line }) => void (path && openAt(path, line ?? undefined))} /> : <JournalView journal={journal} />}
+              {panel === "problems" ? <Problems issues={issues} onOpen={(path, line) => void openAt(path, line)} /> : <JournalView journal={journal} />}
             </Tabs>
           </div>
         </div>
@@ -333,6 +348,14 @@ function Workbench({ workspace, config }: ConfigKey) {
       <ConflictDialog conflict={files.conflict} onChoice={(choice) => void work.resolve(choice).then(refresh, (error: unknown) => failed(error, "Not saved"))} />
     </div>
   );
+}
+
+/** What is under way, as the reason of what has to wait for it. */
+const DOING: Record<Doing, string> = { build: "a build is under way", validate: "the draft is being checked", test: "a test is under way" };
+
+/** Why something can't be chosen. */
+function Why({ reason }: { reason: string | undefined }) {
+  return reason ? <span className="ml-auto pl-3 text-xs">{reason}</span> : null;
 }
 
 /** The last part of a path. */
@@ -391,23 +414,36 @@ function OpenFiles({ files, active, onShow, onClose }: { files: OpenFile[]; acti
   );
 }
 
-function Problems({ issues, onOpen }: { issues: Issue[] | undefined; onOpen: (issue: Issue) => void }) {
+function Problems({ issues, onOpen }: { issues: Issue[] | undefined; onOpen: (path: string, line: number | undefined) => void }) {
   if (!issues) return <p className="py-4 text-soft">Validate to see what ADE thinks of this draft.</p>;
   if (issues.length === 0) return <p className="py-4 text-good">No problems: the draft is valid.</p>;
   return (
     <ul className="thin-scroll -mt-2 min-h-0 flex-1 overflow-y-auto">
       {issues.map((issue, index) => (
         <li key={index}>
-          <button type="button" onClick={() => onOpen(issue)} className="flex w-full items-center gap-2 rounded px-1 py-1 text-left -outline-offset-2 hover:bg-ink/6 [&_svg]:size-4 [&_svg]:shrink-0">
-            {SEVERITY[issue.severity]}
-            <span className="truncate">{issue.message}</span>
-            <span className="ml-auto shrink-0 font-mono text-xs text-faint">
-              {placeOf(issue)}
-            </span>
-          </button>
+          <Problem issue={issue} onOpen={onOpen} />
         </li>
       ))}
     </ul>
+  );
+}
+
+/** A problem, and the way to where it is when it is in a file. */
+function Problem({ issue, onOpen }: { issue: Issue; onOpen: (path: string, line: number | undefined) => void }) {
+  const { path, line, message, severity } = issue;
+  const look = "flex w-full items-center gap-2 rounded px-1 py-1 text-left [&_svg]:size-4 [&_svg]:shrink-0";
+  const content = (
+    <>
+      {SEVERITY[severity]}
+      <span className="truncate" title={message}>{message}</span>
+      <span className="ml-auto shrink-0 font-mono text-xs text-faint">{placeOf(issue)}</span>
+    </>
+  );
+  if (!path) return <p className={look}>{content}</p>;
+  return (
+    <button type="button" onClick={() => onOpen(path, line ?? undefined)} className={cn(look, "-outline-offset-2 hover:bg-ink/6")}>
+      {content}
+    </button>
   );
 }
 

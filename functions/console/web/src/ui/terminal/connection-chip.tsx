@@ -1,4 +1,4 @@
-import { Check, LoaderCircle, Radio, ShieldX, WifiOff } from "lucide-react";
+import { Check, LoaderCircle, Radio, RefreshCw, ShieldX, WifiOff } from "lucide-react";
 import { Badge } from "@/ui/status";
 import { useNow } from "@/ui/use-now";
 import type { Connection } from "@/stream/follow";
@@ -11,8 +11,10 @@ export function ConnectionChip({ connection }: { connection: Connection }) {
       return <Badge><LoaderCircle className="animate-spin" />connecting</Badge>;
     case "live":
       return <Badge tone="good"><Radio />live</Badge>;
+    case "polling":
+      return <Badge tone="good"><RefreshCw />polling</Badge>;
     case "waiting": {
-      // Answers that end early are part of following; only a pause worth noticing is told.
+      // Only a pause worth noticing is told.
       if (connection.attempt < 2) return <Badge><LoaderCircle className="animate-spin" />connecting</Badge>;
       const seconds = Math.max(0, Math.ceil((connection.until - now) / 1000));
       return <Badge tone="warn"><WifiOff />{seconds > 0 ? `reconnecting in ${seconds} s` : "reconnecting"}</Badge>;

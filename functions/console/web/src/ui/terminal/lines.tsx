@@ -32,25 +32,22 @@ interface LinesProps {
   box: RefObject<HTMLDivElement | null>;
   log: Log;
   view: View;
-  /** Rows there are. */
-  count: number;
-  /** Events as they came, instead of lines. */
-  raw: boolean;
   stamps: Stamps;
-  search: string;
   range: Range | undefined;
   /** The row that the search is at. */
   current: number | undefined;
   folded: ReadonlySet<number>;
   onFold: (stage: number) => void;
-  onSelect: (event: MouseEvent, id: number) => void;
+  onPoint: (event: MouseEvent, id: number) => void;
   /** The end stays in sight. */
   tail: boolean;
   onScroll: (box: HTMLElement) => void;
 }
 
 /** It alone is drawn anew while somebody scrolls, and not the tools above it. */
-export function Lines({ box, log, view, count, raw, stamps, search, range, current, folded, onFold, onSelect, tail, onScroll }: LinesProps) {
+export function Lines({ box, log, view, stamps, range, current, folded, onFold, onPoint, tail, onScroll }: LinesProps) {
+  const { raw, search } = view.filter;
+  const count = view.entries.length;
   const [{ top, height }, setWindow] = useState({ top: 0, height: 600 });
 
   const onScrolled = useCallback(() => {
@@ -60,16 +57,18 @@ export function Lines({ box, log, view, count, raw, stamps, search, range, curre
     onScroll(element);
   }, [box, onScroll]);
 
+  const tailing = useRef(tail);
+  tailing.current = tail;
   useEffect(() => {
     const element = box.current;
     if (!element) return;
     const observer = new ResizeObserver(() => {
-      if (tail) element.scrollTop = element.scrollHeight;
+      if (tailing.current) element.scrollTop = element.scrollHeight;
       setWindow({ top: element.scrollTop, height: element.clientHeight });
     });
     observer.observe(element);
     return () => observer.disconnect();
-  }, [box, tail]);
+  }, [box]);
 
   // The end stays in sight while lines come, until somebody scrolls away from it.
   useLayoutEffect(() => {
@@ -89,15 +88,6 @@ export function Lines({ box, log, view, count, raw, stamps, search, range, curre
   const rows: ReactNode[] = [];
   for (let place = first; place < last; place++) {
     const key = place - base;
-    if (raw) {
-      rows.push(
-        <div key={key} className="h-5 whitespace-pre">
-          <span className="text-faint select-none">{column(place + 1, NUMBER)}</span>
-          <span className="text-soft">{log.raw[place]}</span>
-        </div>,
-      );
-      continue;
-    }
     const entry = view.entries[place]!;
     if (entry < 0) {
       const stage = -1 - entry;
@@ -109,12 +99,13 @@ export function Lines({ box, log, view, count, raw, stamps, search, range, curre
       <Row
         key={key}
         line={line}
-        continued={log.lines[entry - 1]?.id === line.id}
-        stamps={stamps}
+        raw={raw}
+        continued={!raw && log.lines[entry - 1]?.id === line.id}
+        stamps={raw ? "none" : stamps}
         search={search}
         marked={range !== undefined && line.id >= range.from && line.id <= range.to}
         current={current === place}
-        onSelect={onSelect}
+        onPoint={onPoint}
       />,
     );
   }
@@ -152,29 +143,31 @@ const StageRow = memo(function StageRow({ title, stage, folded, onFold }: { titl
 
 interface RowProps {
   line: Line;
+  /** Its event as it came, instead of its text. */
+  raw: boolean;
   /** It is a further line of the event above. */
   continued: boolean;
   stamps: Stamps;
   search: string;
   marked: boolean;
   current: boolean;
-  onSelect: (event: MouseEvent, id: number) => void;
+  onPoint: (event: MouseEvent, id: number) => void;
 }
 
-const Row = memo(function Row({ line, continued, stamps, search, marked, current, onSelect }: RowProps) {
+const Row = memo(function Row({ line, raw, continued, stamps, search, marked, current, onPoint }: RowProps) {
   return (
-    <div data-id={line.id} className={cn("h-5 whitespace-pre hover:bg-ink/[0.035]", COLOURS[line.level], marked && "bg-accent-wash hover:bg-accent-wash", current && "outline-1 -outline-offset-1 outline-accent")}>
+    <div data-id={line.id} className={cn("h-5 whitespace-pre hover:bg-ink/[0.035]", raw ? "text-soft" : COLOURS[line.level], marked && "bg-accent-wash hover:bg-accent-wash", current && "outline-1 -outline-offset-1 outline-accent")}>
       {continued ? (
         <span className="select-none">{column("", NUMBER)}</span>
       ) : (
-        <a href={addressOf({ from: line.id, to: line.id })} tabIndex={-1} onClick={(event) => onSelect(event, line.id)} className="inline-block text-faint no-underline select-none hover:text-ink">
+        <a href={addressOf({ from: line.id, to: line.id })} tabIndex={-1} onClick={(event) => onPoint(event, line.id)} className="inline-block text-faint no-underline select-none hover:text-ink">
           {column(line.id, NUMBER)}
         </a>
       )}
       {stamps === "none" ? null : (
         <span className="text-faint select-none">{column(continued ? "" : stamps === "relative" ? elapsed(line.elapsed) : clock(line.created), STAMP)}</span>
       )}
-      {ansi(line.text).map((span, index) => (
+      {ansi(raw ? (line.raw ?? "") : line.text).map((span, index) => (
         <span key={index} className={span.className || undefined}>
           {search ? marks(span.text, search) : span.text}
         </span>

@@ -11,10 +11,10 @@ export function parseRange(hash: string): Range | undefined {
   return { from: Math.min(one, other), to: Math.max(one, other) };
 }
 
-/** The address of lines of what is shown. Written out: the page has a base, which an address of a hash alone would begin at. */
-export function addressOf(range: Range): string {
+/** The address of what is shown, or of lines of it. Written out: the page has a base, which an address of a hash alone would begin at. */
+export function addressOf(range: Range | undefined): string {
   const { pathname, search } = window.location;
-  return `${pathname}${search}#${formatRange(range)}`;
+  return `${pathname}${search}${range ? `#${formatRange(range)}` : ""}`;
 }
 
 export function formatRange({ from, to }: Range): string {

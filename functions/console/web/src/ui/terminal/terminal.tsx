@@ -1,17 +1,18 @@
 import { ArrowDownToLine, ChevronDown, ChevronUp, Clock, Copy, Download, Link2, ListFilter, Braces } from "lucide-react";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useCallback, useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useStored } from "@/app/stored";
-import { plain } from "@/lib/ansi";
 import { cn } from "@/lib/cn";
 import type { Level, Log } from "@/stream/log";
 import { saveText } from "@/lib/save";
 import { Button, IconButton } from "../button";
+import { copy } from "../copy";
 import { Input } from "../form";
 import { Menu, MenuChoice, MenuItem, MenuLabel } from "../menu";
-import { said } from "../toast";
+import { failed } from "../toast";
+import { ChosenField, useChosen } from "./chosen";
 import { ConnectionChip } from "./connection-chip";
 import { Lines, ROW, type Stamps } from "./lines";
-import { type Range, addressOf, formatRange, parseRange } from "./permalink";
+import { addressOf, formatRange } from "./permalink";
 import { View } from "./view";
 
 const LEVELS: Level[] = ["debug", "info", "warning", "error", "success"];
@@ -23,9 +24,10 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
   const [search, setSearch] = useState("");
   const [stamps, setStamps] = useStored<Stamps>("terminal.stamps", "relative");
   const [raw, setRaw] = useState(false);
-  const [tail, setTail] = useState(() => !addressed || parseRange(window.location.hash) === undefined);
-  const [range, setRange] = useState<Range | undefined>(() => (addressed ? parseRange(window.location.hash) : undefined));
-  const [current, setCurrent] = useState(-1);
+  const [tail, setTail] = useState(true);
+  const { range, awaited, choose, point } = useChosen(addressed);
+  /** The line that the search is at. Its place in the log is another's when lines went away. */
+  const [at, setAt] = useState<{ line: number; generation: number }>();
   const box = useRef<HTMLDivElement>(null);
 
   // Where a line was brought into sight. That it is near the end at that moment does not mean that somebody wants to follow the end.
@@ -34,8 +36,11 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
     if (element.scrollTop !== shown.current) setTail(element.scrollHeight - element.scrollTop - element.clientHeight < ROW * 1.5);
   }, []);
 
-  const view = useMemo(() => new View(log, { levels, streams, folded, search }), [log, log.generation, levels, streams, folded, search]).update();
-  const count = raw ? log.raw.length : view.entries.length;
+  // To search a long log takes longer than to draw a letter: what is typed is shown first.
+  const sought = useDeferredValue(search);
+  const view = useMemo(() => new View(log, { levels, streams, folded, search: sought, raw }), [log, log.generation, levels, streams, folded, sought, raw]).update();
+  const count = view.entries.length;
+  const last = log.last;
 
   const show = useCallback((place: number) => {
     const element = box.current;
@@ -45,43 +50,37 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
     shown.current = element.scrollTop;
   }, []);
 
-  // A link to lines: they are shown as soon as they are there.
-  const linked = useRef(range?.from);
-  useEffect(() => {
-    if (!addressed) return;
-    // An address with other lines, typed or pasted where this run is shown already.
-    const onHash = () => {
-      const asked = parseRange(window.location.hash);
-      linked.current = asked?.from;
-      setRange(asked);
-    };
-    window.addEventListener("hashchange", onHash);
-    return () => window.removeEventListener("hashchange", onHash);
-  }, [addressed]);
+  // Lines that an address or somebody names are shown as soon as they are there.
   useLayoutEffect(() => {
-    if (linked.current === undefined || log.last < linked.current) return;
-    show(view.placeOf(linked.current));
-    linked.current = undefined;
+    const wanted = awaited.current;
+    if (wanted === undefined) return;
+    if (wanted <= last) {
+      awaited.current = undefined;
+      show(view.placeOf(wanted));
+    } else if (log.connection.state === "ended") {
+      choose(undefined);
+      failed(new Error(`There is no line ${wanted.toLocaleString("en")}: this log ends with line ${last.toLocaleString("en")}.`));
+    }
   });
 
-  const select = useCallback(
+  const onPoint = useCallback(
     (event: MouseEvent, id: number) => {
       event.preventDefault();
-      setRange((before) => {
-        const chosen = event.shiftKey && before ? { from: Math.min(before.from, id), to: Math.max(before.to, id) } : { from: id, to: id };
-        if (addressed) history.replaceState(history.state, "", addressOf(chosen));
-        return chosen;
-      });
+      point(id, event.shiftKey);
       setTail(false);
     },
-    [addressed],
+    [point],
   );
 
+  const line = at?.generation === log.generation ? at.line : undefined;
+  const match = line === undefined ? -1 : view.found.findIndex((place) => view.entries[place] === line);
   const seek = (step: 1 | -1) => {
-    if (view.found.length === 0) return;
-    const next = (current + step + view.found.length) % view.found.length;
-    setCurrent(next);
-    show(view.found[next] ?? 0);
+    const { found, entries } = search === sought ? view : new View(log, { ...view.filter, search }).update();
+    const here = line ?? -1;
+    const next = step > 0 ? (found.find((place) => entries[place]! > here) ?? found[0]) : (found.findLast((place) => entries[place]! < here) ?? found.at(-1));
+    if (next === undefined) return;
+    setAt({ line: entries[next]!, generation: log.generation });
+    show(next);
   };
 
   const onSearchKey = (event: KeyboardEvent) => {
@@ -95,16 +94,16 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
   };
 
   const text = () => {
-    const chosen = range ? log.lines.filter((line) => line.id >= range.from && line.id <= range.to) : view.entries.flatMap((entry) => (entry >= 0 ? [log.lines[entry]!] : []));
-    return chosen.map((line) => plain(line.text)).join("\n");
+    const copied = range ? log.lines.filter(({ id, raw: event }) => id >= range.from && id <= range.to && !(raw && event === undefined)) : view.lines();
+    return copied.map((one) => view.text(one)).join("\n");
   };
 
-  // What is chosen, else where the search is: the way to an address without a mouse.
-  const sought = log.lines[view.entries[view.found[current] ?? -1] ?? -1]?.id;
-  const target = range ?? (sought === undefined ? undefined : { from: sought, to: sought });
+  // What is chosen, else where the search is.
+  const found = match < 0 || line === undefined ? undefined : log.lines[line]?.id;
+  const target = range ?? (found === undefined ? undefined : { from: found, to: found });
   const copyLink = () => {
     if (!target) return;
-    void navigator.clipboard.writeText(window.location.origin + addressOf(target)).then(() => said("Link copied"));
+    void copy(window.location.origin + addressOf(target), { done: "Link copied" });
   };
 
   const fold = useCallback(
@@ -123,6 +122,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
         {toolbar}
         {log.lines.length === 0 && log.connection.state === "ended" ? null : <ConnectionChip connection={log.connection} />}
         <div className="relative ml-auto flex items-center gap-1">
+          <ChosenField range={range} onChoose={choose} />
           <Input
             type="search"
             aria-label="Search the log"
@@ -131,14 +131,14 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
             value={search}
             onChange={(event) => {
               setSearch(event.target.value);
-              setCurrent(-1);
+              setAt(undefined);
             }}
             onKeyDown={onSearchKey}
           />
           {search ? (
             <>
               <span className="num min-w-14 text-center text-xs text-soft" role="status">
-                {view.found.length === 0 ? "none" : `${current + 1} of ${view.found.length.toLocaleString("en")}`}
+                {search !== sought ? "…" : view.found.length === 0 ? "none" : `${match + 1} of ${view.found.length.toLocaleString("en")}`}
               </span>
               <IconButton label="Previous" size="tiny" onClick={() => seek(-1)}><ChevronUp /></IconButton>
               <IconButton label="Next" size="tiny" onClick={() => seek(1)}><ChevronDown /></IconButton>
@@ -167,7 +167,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
         <IconButton
           label={range ? `Copy lines ${formatRange(range).slice(1)}` : "Copy what is shown"}
           className="size-7"
-          onClick={() => void navigator.clipboard.writeText(raw ? log.raw.join("\n") : text()).then(() => said("Copied"))}
+          onClick={() => void copy(text())}
         >
           <Copy />
         </IconButton>
@@ -176,7 +176,7 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
             <Link2 />
           </IconButton>
         ) : null}
-        <IconButton label="Download the events" className="size-7" onClick={() => saveText(`${log.raw.join("\n")}\n`, `${name}.ndjson`)}>
+        <IconButton label="Download the events" className="size-7" onClick={() => saveText(log.ndjson(), `${name}.ndjson`)}>
           <Download />
         </IconButton>
       </div>
@@ -185,19 +185,16 @@ export function Terminal({ log, name, className, toolbar, addressed = true, empt
           box={box}
           log={log}
           view={view}
-          count={count}
-          raw={raw}
           stamps={stamps}
-          search={search}
           range={range}
-          current={view.found[current]}
+          current={view.found[match]}
           folded={folded}
           onFold={fold}
-          onSelect={select}
+          onPoint={onPoint}
           tail={tail}
           onScroll={onScroll}
         />
-        {count === 0 ? <p className="pointer-events-none absolute inset-0 flex items-center justify-center text-faint">{log.lines.length === 0 ? empty : "No line fits the filter."}</p> : null}
+        {count === 0 ? <p className="pointer-events-none absolute inset-0 flex items-center justify-center text-faint">{log.lines.length === 0 ? empty : levels.length + streams.length > 0 ? "No line fits the filter." : "Nothing of this came in an event."}</p> : null}
         {!tail && count > 0 ? (
           <Button size="small" className="absolute right-5 bottom-4 shadow-float" onClick={() => setTail(true)}>
             <ArrowDownToLine />

@@ -4,12 +4,13 @@ import { Log } from "@/stream/log";
 import { formatRange, parseRange } from "./permalink";
 import { type Filter, View } from "./view";
 
-const none: Filter = { levels: [], streams: [], folded: new Set(), search: "" };
+const none: Filter = { levels: [], streams: [], folded: new Set(), search: "", raw: false };
 const line = (id: number, message: string, stream = "stdout"): Received => ({ id, type: "run.log", stream, message });
 
 function logOf(...events: Received[]): Log {
   const log = new Log();
-  log.add([{ id: 1, type: "run.created" }, { id: 2, type: "run.started", attempt: 1 }, ...events], []);
+  const all = [{ id: 1, type: "run.created" }, { id: 2, type: "run.started", attempt: 1 }, ...events];
+  log.add(all, all.map((event) => JSON.stringify(event)));
   return log;
 }
 
@@ -32,6 +33,18 @@ test("the search finds what is shown, without colours and case", () => {
   const log = logOf(line(3, "\u001b[31mRed\u001b[0m fox"), line(4, "nothing"));
   const view = new View(log, { ...none, search: "red f" }).update();
   expect(view.found.map((place) => log.lines[view.entries[place]!]?.id)).toEqual([3]);
+});
+
+test("events as they came are filtered and searched like lines, one row for each", () => {
+  const log = logOf(line(3, "two\nlines"), line(4, "err", "stderr"));
+  const rows = (filter: Partial<Filter>) => new View(log, { ...none, raw: true, ...filter }).update();
+  expect(rows({}).lines().map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+  expect(rows({ streams: ["stderr"] }).lines().map(({ id }) => id)).toEqual([4]);
+  expect(rows({ levels: ["warning"], folded: new Set([1]) }).lines().map(({ id }) => id)).toEqual([4]);
+  const found = rows({ search: '"STREAM":' });
+  expect(found.found.map((place) => found.lines()[place]?.id)).toEqual([3, 4]);
+  expect(found.text(log.lines[2]!)).toBe('{"id":3,"type":"run.log","stream":"stdout","message":"two\\nlines"}');
+  expect(log.ndjson().split("\n")).toEqual([...found.lines().map(({ raw }) => raw), ""]);
 });
 
 test("new lines are taken in without starting over", () => {
