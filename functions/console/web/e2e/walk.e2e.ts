@@ -61,6 +61,7 @@ test("one looks into it, from sheet to sheet", async () => {
   const rows = page.getByRole("group", { name: "Rows of member-return.xlsx" });
   await rows.getByRole("row").nth(3).waitFor();
   const sheet = page.getByLabel("Sheet of member-return.xlsx");
+  await sheet.waitFor();
   const names = await sheet.getByRole("option").allTextContents();
   const before = await rows.textContent();
   await sheet.selectOption(names.find((name) => name !== names[0])!);

@@ -21,7 +21,7 @@ export function Issues({ artifact, run }: { artifact: Artifact; run: Run }) {
   const total = artifact.tables.reduce((sum, table) => sum + table.validation_issue_count, 0);
   const fields = [...new Set(all.map((issue) => issue.field))].sort();
   const sheets = [...new Set(all.map((issue) => issue.sheet))];
-  const files = [...new Set(all.map((issue) => issue.file))];
+  const files = [...new Set(sourcesOf(run, artifact.tables))];
   const chosen = all.filter((issue) => (!file || issue.file === file) && (!field || issue.field === field) && (!sheet || issue.sheet === sheet));
 
   if (total === 0) {
