@@ -95,7 +95,7 @@ function PeriodFilter({ search, onChange }: { search: RunsSearch; onChange: (cha
   };
   return (
     <>
-      <Select aria-label="Period" className="w-36" value={days ? DAYS : (search.period ?? "")} onChange={(event) => choose(event.target.value)}>
+      <Select aria-label="Period" className="w-40" value={days ? DAYS : (search.period ?? "")} onChange={(event) => choose(event.target.value)}>
         <option value="">Any time</option>
         {Object.entries(PERIODS).map(([name, { label }]) => (
           <option key={name} value={name}>{label}</option>
