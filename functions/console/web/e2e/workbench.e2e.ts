@@ -34,6 +34,17 @@ async function type(text: string): Promise<void> {
   await page.keyboard.type(text);
 }
 
+/** Replaces what is in the open file, and saves it. */
+async function rewrite(text: string): Promise<void> {
+  const { page } = window;
+  await page.getByRole("textbox", { name: /^Contents of/ }).click();
+  await page.keyboard.press("Control+a");
+  await page.keyboard.press("Delete");
+  await page.keyboard.insertText(text);
+  await page.keyboard.press("Control+s");
+  await page.getByRole("button", { name: "Save" }).and(page.locator(":disabled")).waitFor();
+}
+
 async function saveAndBuild(): Promise<void> {
   const { page } = window;
   await page.keyboard.press("Control+s");
@@ -188,6 +199,32 @@ test("the draft is tested on the document that was chosen, and a rule is found f
   await page.getByRole("button", { name: "Test", exact: true }).click();
 });
 
+test("a file is as it was left: how far it was scrolled, and where its problems are", async () => {
+  const { page } = window;
+  const before = await read();
+  await open("email.py");
+  await type("this is not python\n");
+  await page.getByRole("button", { name: "Validate" }).click();
+  const mistake = before.split("\n").length;
+  await page.getByRole("tabpanel").getByRole("button", { name: new RegExp(`email\\.py:${mistake}$`) }).click();
+  // 40 lines before the first one: the mistake moves with its line.
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.type("\n".repeat(40));
+  await page.keyboard.press("Control+End");
+  const scroller = page.locator(".cm-scroller");
+  const marks = page.locator(".cm-lint-marker-error");
+  await marks.waitFor();
+  const seen = () => page.evaluate(() => [document.querySelector(".cm-scroller")!.scrollTop, document.querySelector(".cm-lint-marker-error")?.getBoundingClientRect().top]);
+  await scroller.evaluate((element) => (element.scrollTop = element.scrollHeight - element.clientHeight - 30));
+  await expect.poll(async () => (await seen())[1]).toBeDefined();
+  const left = await seen();
+  await open("settings.toml");
+  await open("email.py");
+  await expect.poll(seen).toEqual(left);
+  expect(left[0]).toBeGreaterThan(100);
+  await rewrite(before);
+});
+
 test("a build goes on when its page is left, and is seen and stopped from there again", async () => {
   const { page } = window;
   await open("email.py");
@@ -206,12 +243,7 @@ test("a build goes on when its page is left, and is seen and stopped from there 
   expect(await page.getByRole("button", { name: "Stop" }).count()).toBe(0);
 
   await open("email.py");
-  await page.getByRole("textbox", { name: /email\.py/ }).click();
-  await page.keyboard.press("Control+a");
-  await page.keyboard.press("Delete");
-  await page.keyboard.insertText(`${before}# Stopped before.\n`);
-  await page.keyboard.press("Control+s");
-  await page.getByRole("button", { name: "Save" }).and(page.locator(":disabled")).waitFor();
+  await rewrite(`${before}# Stopped before.\n`);
 });
 
 test("versions are compared, with the draft and with each other", async () => {
