@@ -26,7 +26,7 @@ pub struct Base {
 /// `base.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct BaseInfo {
-    /// SHA-256 over the lock, the engine's wheel, the Python version and the platform.
+    /// SHA-256 over how it is made, the lock, the engine's wheel, the Python version and the platform.
     pub digest: String,
     /// The engine in it.
     pub engine_version: String,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ade_engine.infrastructure import settings as module
 from ade_engine.infrastructure.settings import Settings
+from ade_engine.models.table import DerivedMapping, MappedColumn, SourceColumn, TableRegion, TableResult
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r'^```\w+ title="(?P<path>[^"]+)"\n(?P<body>.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -73,6 +74,13 @@ def test_the_reference_names_every_finding():
         found |= set(re.findall(r'name_rows\([^)]*?"([a-z_]+)"', path.read_text("utf-8")))
     assert len(found) > 10
     assert found - {"execution_failed"} <= told
+
+
+def test_the_reference_names_all_that_is_known_of_a_table():
+    told = set(re.findall(r"`([a-z_0-9]+)(?:\([a-z]*\))?`", (DOCS / "config-reference.md").read_text("utf-8")))
+    for kind in (TableRegion, TableResult, SourceColumn, MappedColumn, DerivedMapping):
+        known = {field.name for field in fields(kind)} | {name for name in dir(kind) if not name.startswith("_")}
+        assert known - {"fetch"} <= told, kind
 
 
 def test_the_readme_runs(cli, workbook, template, tmp_path, monkeypatch):
