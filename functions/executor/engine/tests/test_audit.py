@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 RIVALS = """
     from ade_engine.models import FieldDef
 
@@ -104,3 +106,99 @@ def test_failures_of_detectors_name_their_row_and_column(classic, process, workb
     failure = process(workbook(ROWS), project).completed["execution"]["failure"]
     assert failure["stage"] == "detect_columns"
     assert "failed on column 3 ('Other') of 'Sheet1'" in failure["message"]
+
+
+def test_a_table_without_rows_ends_each_stage_once(classic, process, workbook):
+    outcome = process(workbook([["Name", "Amount"]]), classic(settings="engine = 2"))
+    told = [event["data"]["stage"] for event in outcome.events if event["event"] == "engine.progress"]
+    assert told == ["detect_rows", "detect_columns", "transform", "validate", "write"]
+
+
+def test_the_hook_that_failed_is_named(classic, process, workbook):
+    hooks = """
+        def register(r):
+            r.register_hook(good, hook="on_sheet_start", priority=2)
+            r.register_hook(bad, hook="on_sheet_start", priority=1)
+        def good(**_):
+            pass
+        def bad(*, tabel):
+            pass
+    """
+    failure = process(workbook(ROWS), classic({"hooks/two.py": hooks})).completed["execution"]["failure"]
+    assert (failure["code"], failure["stage"]) == ("hook_error", "on_sheet_start")
+    assert "ade_config.hooks.two.bad (" in failure["message"]
+    assert "good" not in failure["message"]
+    assert "requires the parameter 'tabel'" in failure["message"]
+
+
+def notes(outcome, code):
+    return [(note["severity"], note["message"]) for note in outcome.artifact["notes"] if note["code"] == code]
+
+
+GUESS = "The text is not UTF-8; it was read as windows-1252, which is a guess: check letters with accents"
+
+
+@pytest.mark.parametrize(
+    ("content", "severity", "message"),
+    [
+        ("名前,Name\n山田,Ann\n".encode("shift_jis"), "warning", GUESS),
+        ("Фдй,Name\nЖщц,Ann\n".encode("cp1251"), "warning", GUESS),
+        ("Zoë,Name\n".encode() + b"\xe9,Ann\n", "warning", GUESS),
+        ("Zoë,Name\né,Ann\n".encode("utf-16"), "info", "The text was read as UTF-16LE"),
+    ],
+    ids=["Shift-JIS", "windows-1251", "one bad byte", "UTF-16"],
+)
+def test_an_encoding_that_is_a_guess_is_a_warning(classic, process, tmp_path, content, severity, message):
+    (tmp_path / "in.csv").write_bytes(content)
+    outcome = process(tmp_path / "in.csv", classic(settings="engine = 2"))
+    assert notes(outcome, "encoding_detected") == [(severity, message)]
+
+
+def test_one_of_a_kind_is_one(classic, process, tmp_path, workbook):
+    project = classic(settings="engine = 2")
+    (tmp_path / "in.csv").write_text("Name,Amount\nAnn,1\nBob\n")
+    outcome = process(tmp_path / "in.csv", project)
+    (told,) = notes(outcome, "ragged_rows")
+    assert told == ("warning", "1 row has another number of fields than the others: row 3")
+    assert outcome.event("engine.workbook.started")["message"] == "1 sheet"
+    (tmp_path / "in.csv").write_text("Name,Amount\nAnn,1\nBob\nCyd\nDan,2\n")
+    (told,) = notes(process(tmp_path / "in.csv", project), "ragged_rows")
+    assert told[1] == "2 rows have another number of fields than the others; the first is row 3"
+    both = process(workbook({"A": [["Name"]], "B": [["Name"]]}), project)
+    assert both.event("engine.workbook.started")["message"] == "2 sheets"
+
+
+def test_a_validator_that_fails_is_called_one(classic, process, workbook):
+    rule = "def register(r):\n    r.register_column_validator(f, field='name', priority=0)\ndef f(**_):\n    1 / 0\n"
+    failure = process(workbook(ROWS), classic({"columns/zz.py": rule})).completed["execution"]["failure"]
+    assert failure["message"].startswith("'in.xlsx': Validator of 'name' failed on table 0 of 'Sheet1'")
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "source", "code", "stage"),
+    [
+        ("columns/zz.py", "def register(r):\n    1 / 0\n", "unknown_error", "load_config"),
+        ("columns/zz.py", "def register(r:\n", "unknown_error", "load_config"),
+        (
+            "columns/zz.py",
+            "def register(r):\n    r.register_column_transform(f, field='name', priority=0)\ndef f(**_):\n    1 / 0\n",
+            "unknown_error",
+            "transform",
+        ),
+        (
+            "columns/zz.py",
+            "def register(r):\n    r.register_column_detector(f, field='name', priority=0)\ndef f(**_):\n    1 / 0\n",
+            "pipeline_error",
+            "detect_columns",
+        ),
+    ],
+)
+def test_the_record_knows_the_stage_whatever_the_generation(
+    classic, process, workbook, generation, name, source, code, stage
+):
+    """By it the platform tells whose fault it was; events of engine 1 say what those of 1.9 did."""
+    outcome = process(workbook(ROWS), classic({name: source}, f"engine = {generation}"))
+    error, told = outcome.artifact["run"]["error"], outcome.completed["execution"]["failure"]
+    assert (error["code"], error["stage"]) == (code, stage)
+    assert (told["code"], told["stage"]) == (code, stage if generation == 2 else "unknown")

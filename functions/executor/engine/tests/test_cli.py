@@ -202,6 +202,11 @@ def test_config_validate_finds_everything_at_once(cli, classic, modules, expecte
     assert found == expected
 
 
+def below(folder):
+    """The files in a directory and in what is in it."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
 def test_batch(cli, workbook, template, tmp_path):
     inputs = tmp_path / "inputs"
     (inputs / "sub").mkdir(parents=True)
@@ -212,24 +217,126 @@ def test_batch(cli, workbook, template, tmp_path):
     base = ("process", "batch", "--input-dir", inputs, "--config-package", template, "--logs-dir", tmp_path / "logs")
     done = cli(*base, "--output-dir", tmp_path / "out", "--exclude", "skip*")
     assert done.returncode == 0, done.stderr
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_normalized.xlsx", "b_normalized.xlsx"]
-    assert (tmp_path / "logs" / "b_artifact.json").is_file()
+    assert below(tmp_path / "out") == ["a_normalized.xlsx", "sub/b_normalized.xlsx"]
+    assert (tmp_path / "logs" / "sub" / "b_artifact.json").is_file()
     for number, (options, found) in enumerate(
         [
-            (("--include", "sub/*"), ["b"]),
+            (("--include", "sub/*"), ["sub/b"]),
             (("--include", "*.xlsx", "--exclude", "sub/*"), ["a", "skip"]),
-            (("--include", "a.*", "--include", "b.*", "--exclude", "a.xlsx"), ["b"]),
+            (("--include", "a.*", "--include", "b.*", "--exclude", "a.xlsx"), ["sub/b"]),
         ]
     ):
         out = tmp_path / f"chosen{number}"
         assert cli(*base, "--output-dir", out, *options).returncode == 0
-        assert sorted(path.name for path in out.iterdir()) == [f"{stem}_normalized.xlsx" for stem in found]
+        assert below(out) == [f"{stem}_normalized.xlsx" for stem in found]
     (inputs / "broken.xlsx").write_bytes(b"")
     assert cli(*base, "--output-dir", tmp_path / "out2", "--include", "broken*").returncode == 1
     assert cli(*base, "--output-dir", tmp_path / "out3", "--include", "nothing*").returncode == 2
+
+
+@pytest.fixture
+def alike(workbook, tmp_path):
+    """Files that are called alike, and one that Excel left beside an open workbook."""
+    inputs = tmp_path / "inputs"
+    (inputs / "sub").mkdir(parents=True)
+    for name in ("a.xlsx", "sub/a.xlsx"):
+        workbook(PEOPLE, f"inputs/{name}")
+    for name in ("a.csv", "a.xlsx.csv", "A.CSV"):
+        (inputs / name).write_text("First Name,Email\nAnn,ann@x.org\n")
+    (inputs / "~$a.xlsx").write_bytes(b"\x03Ann")
+    return inputs
+
+
+@pytest.mark.parametrize("log_format", ["text", "ndjson"])
+def test_a_batch_writes_nothing_twice(cli, alike, template, tmp_path, log_format):
+    out, logs = tmp_path / "out", tmp_path / "logs"
+    base = ("process", "batch", "--input-dir", alike, "--output-dir", out, "--logs-dir", logs)
+    done = cli(*base, "--config-package", template, "--log-format", log_format)
+    assert done.returncode == 0, done.stderr
+    names = ["A.CSV", "a.csv (2)", "a.xlsx", "a.xlsx (2)", "sub/a"]
+    assert below(out) == sorted(f"{name}_normalized.xlsx" for name in names)
+    log = "engine.log" if log_format == "text" else "engine_events.ndjson"
+    assert below(logs) == sorted(f"{name}_{end}" for name in names for end in ("artifact.json", log))
+    made_of = {name: json.loads((logs / f"{name}_artifact.json").read_text("utf-8"))["run"]["input"] for name in names}
+    assert [made_of[name] for name in names] == ["A.CSV", "a.csv", "a.xlsx.csv", "a.xlsx", "a.xlsx"]
+
+
+@pytest.mark.parametrize("out", [".", "out"], ids=["the same", "inside"])
+def test_outputs_of_a_batch_are_no_inputs(cli, alike, template, tmp_path, out):
+    base = ("process", "batch", "--input-dir", alike, "--output-dir", alike / out, "--config-package", template)
+    assert cli(*base).returncode == 0
+    first = below(alike)
+    assert len(first) == 11
+    assert cli(*base).returncode == 0
+    assert below(alike) == first
+
+
+def test_a_batch_of_a_config_of_engine_1_is_flat(cli, alike, classic, tmp_path):
+    out = tmp_path / "out"
+    done = cli("process", "batch", "--input-dir", alike, "--output-dir", out, "--config-package", classic())
+    assert done.returncode == 0, done.stderr
+    assert below(out) == ["A_normalized.xlsx", "a.xlsx_normalized.xlsx", "a_normalized.xlsx"]
+
+
+def test_a_batch_tells_what_it_can_not_log(cli, alike, template, tmp_path):
+    (tmp_path / "file").write_text("")
+    base = ("process", "batch", "--input-dir", alike, "--output-dir", tmp_path / "out", "--logs-dir", tmp_path / "file")
+    done = cli(*base, "--config-package", template)
+    assert done.returncode == 1
+    assert done.stderr.count("The log can't be written") == 5
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_without_its_record_has_failed(classic, process, workbook, tmp_path, cli):
+    out = tmp_path / "out"
+    (out / "artifact.json" / "in the way").mkdir(parents=True)
+    base = ("process", "file", "-i", workbook(PEOPLE), "--output-dir", out, "--logs-dir", out, "--log-format", "ndjson")
+    done = cli(*base, "--config-package", classic(settings="engine = 2"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    completed = json.loads(done.stderr.splitlines()[-1])
+    assert completed["event"] == "engine.run.completed"
+    failure = completed["data"]["execution"]["failure"]
+    assert (failure["code"], failure["stage"]) == ("pipeline_error", "write")
+    assert failure["message"].startswith("artifact.json can't be written: ")
+    assert below(out) == ["in_engine_events.ndjson"]
 
 
 def test_import_is_light():
     code = "import sys, ade_engine; print(*(name in sys.modules for name in ('polars', 'openpyxl', 'logging')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "False"]
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_blank_names_of_sheets_are_refused(cli, workbook, template, tmp_path, name):
+    done = cli("process", "file", "-i", workbook(PEOPLE), "--config-package", template, "-s", "Sheet1", "-s", name)
+    assert (done.returncode, "the name of a sheet is blank" in done.stderr) == (2, True)
+    assert not (tmp_path / "in_normalized.xlsx").exists()
+
+    from ade_engine import Engine, RunRequest
+
+    result = Engine().run(RunRequest(config_package=template, input_file=tmp_path / "in.xlsx", input_sheets=[name]))
+    assert result.error is not None
+    assert (result.error.code, result.error.stage) == ("input_error", "select_sheets")
+
+
+def test_a_directory_is_no_input(cli, template, tmp_path):
+    (tmp_path / "folder").mkdir()
+    done = cli("process", "file", "-i", tmp_path / "folder", "--config-package", template)
+    assert (done.returncode, "folder' is a directory, not a file" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["class", "ade_engine", "polars", "json", "not-a-name"])
+def test_names_that_no_config_can_have(cli, tmp_path, name):
+    done = cli("config", "init", tmp_path / "x", "--package-name", name)
+    assert (done.returncode, f"'{name}' can't be a package name" in done.stderr) == (2, True)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_parameter_that_no_call_gives_is_named_once(cli, classic):
+    source = "def register(r):\n    r.register_hook(h, hook='on_sheet_start', priority=0)\ndef h(nonsense):\n    pass\n"
+    project = classic({"hooks/broken.py": source})
+    done = cli("config", "validate", "--config-package", project)
+    start = "error: src/ade_config/hooks/broken.py:3: ade_config.hooks.broken.h requires the parameter 'nonsense', "
+    assert done.stderr.startswith(start)

@@ -39,8 +39,7 @@ DEBUG_EVENTS: dict[str, set[str]] = {
     "column_detector.candidate": TABLE
     | {"column_index", "column_name", "column_header_original", "best_field", "best_score", "scores", "contributions"},
     "column_detector.summary": TABLE | {"mapped", "unmapped_indices", "total_columns"},
-    "transform.result": TABLE
-    | {"transform", "field", "row_count", "sample_before", "sample_after", "emitted_column"},
+    "transform.result": TABLE | {"transform", "field", "row_count", "sample_before", "sample_after", "emitted_column"},
     "validation.summary": TABLE | {"issue_columns", "rows"},
 }
 
@@ -165,6 +164,41 @@ def test_exceptions_are_told_in_full(classic, process, workbook):
     assert set(event["error"]) == {"type", "message", "stack_trace"}
     assert event["error"]["type"] == "ZeroDivisionError"
     assert "zz.py" in event["error"]["stack_trace"]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("{'v': float('nan'), 'w': [float('-inf')]}", {"v": "nan", "w": ["-inf"]}),
+        ("{'v': {(1, 2): 3, 'x': 1.5}}", {"v": {"(1, 2)": 3, "x": 1.5}}),
+        ("(lambda d: d.update(v=d) or d)({'w': 1})", {"w": 1, "v": "…"}),
+        ("{'v': {1, }, 'w': b'x'}", {"v": "{1}", "w": "b'x'"}),
+    ],
+    ids=["not finite", "odd keys", "circular", "odd types"],
+)
+def test_data_that_json_does_not_know(classic, process, workbook, data, told):
+    def strict(constant):
+        raise ValueError(constant)
+
+    outcome = process(workbook(ROWS), classic(hook(f"logger.event('config.odd', data={data})")))
+    assert outcome.event("engine.config.odd")["data"] == told
+    assert "Logging error" not in outcome.stderr
+    for line in outcome.stderr.splitlines():
+        json.loads(line, parse_constant=strict)
+
+
+def test_failures_of_code_come_with_their_traceback(classic, process, workbook, tmp_path):
+    transform = (
+        "def register(r):\n    r.register_column_transform(f, field='name', priority=0)\ndef f(**_):\n    1 / 0\n"
+    )
+    (event,) = [e for e in process(workbook(ROWS), classic({"columns/zz.py": transform}), "--quiet").events]
+    assert (event["event"], event["level"]) == ("engine.log", "error")
+    assert event["message"].startswith("unknown_error: 'in.xlsx': Transform of 'name' failed")
+    assert "zz.py" in event["error"]["stack_trace"]
+    assert "ZeroDivisionError" in event["error"]["stack_trace"]
+    (tmp_path / "in.xlsx").write_bytes(b"")
+    (event,) = process(tmp_path / "in.xlsx", tmp_path / "config", "--quiet").events
+    assert (event["level"], "error" in event) == ("error", False)
 
 
 def test_lines_of_text_are_short(classic, cli, workbook, tmp_path):

@@ -172,6 +172,9 @@ def test_levels(classic, process, workbook, arguments, env, least):
         ("max_cells", "many", "whole number"),
         ("max_file_bytes", None, "whole number"),
         ("supported_file_extensions", ".csv", "list of texts"),
+        ("supported_file_extensions", 5, "list of texts"),
+        ("log_level", True, "name or number"),
+        ("log_level", -1, "name or number"),
     ],
 )
 def test_values_that_are_refused(name: str, value: Any, says: str) -> None:
@@ -185,18 +188,107 @@ def test_files_that_are_no_text_are_refused(cli, classic, workbook, tmp_path, na
     here.mkdir()
     (here / name).write_bytes(b"\xff\xfe")
     done = cli("process", "file", "-i", workbook(ROWS), "--config-package", classic(), cwd=here)
-    assert (done.returncode, f"{name} can't be read" in done.stderr) == (2, True)
+    assert (done.returncode, f"{name}: can't be read" in done.stderr) == (1, True)
 
 
-def test_settings_of_a_config_that_are_refused(cli, classic, workbook):
-    """The command line says so before it starts; a library's run ends with its record."""
+def test_a_librarys_run_ends_with_its_record_too(classic, workbook):
     from ade_engine import Engine, RunRequest
 
     project = classic(settings="engine = 7")
     path = workbook(ROWS)
-    done = cli("process", "file", "-i", path, "--config-package", project)
-    assert (done.returncode, "engine must be one of 1, 2" in done.stderr) == (2, True)
     result = Engine().run(RunRequest(config_package=project, input_file=path, logs_dir=path.parent / "logs"))
     assert result.error is not None
     assert (result.error.code, result.artifact_path) == ("config_error", path.parent / "logs" / "artifact.json")
     assert Path(str(result.artifact_path)).is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("# mine\nengine = 5\n", 2, "engine must be one of 1, 2, not 5"),
+        ("engine = 2\n\nx = [1\n", 3, "not valid TOML"),
+        ("engine == 2\n", 1, "not valid TOML"),
+        ("supported_file_extensions = 5\n", 1, "must be a list of texts, not 5"),
+        ("log_level = [1]\n", 1, "must be a level's name or number, not [1]"),
+        ("log_level = 1.5\n", 1, "must be a level's name or number, not 1.5"),
+        ("log_level = true\n", 1, "must be a level's name or number, not True"),
+        ("log_level = -5\n", 1, "must be a level's name or number, not -5"),
+    ],
+)
+def test_settings_of_a_config_that_are_refused(cli, classic, workbook, tmp_path, text, line, says):
+    """A run ends with its record; a check tells where."""
+    project, logs = classic(settings=text), tmp_path / "logs"
+    base = ("process", "file", "-i", workbook(ROWS), "--config-package", project)
+    done = cli(*base, "--logs-dir", logs, "--log-format", "ndjson", "--quiet")
+    assert done.returncode == 1
+    error = json.loads((logs / "artifact.json").read_text("utf-8"))["run"]["error"]
+    assert (error["code"], error["stage"]) == ("config_error", "settings")
+    assert error["message"].startswith(f"settings.toml:{line}: ")
+    assert says in error["message"]
+    assert "engine.run.completed" in (logs / "in_engine_events.ndjson").read_text("utf-8")
+    assert [json.loads(line)["level"] for line in done.stderr.splitlines()] == ["error"]
+
+    checked = cli("config", "validate", "--config-package", project, "--log-format", "ndjson")
+    assert checked.returncode == 1
+    *_, told, validated = [json.loads(line) for line in checked.stderr.splitlines()]
+    assert (told["event"], validated["event"]) == ("engine.config.issue", "engine.config.validated")
+    (issue,) = validated["data"]["issues"]
+    assert (issue["code"], issue["path"], issue["line"]) == ("config_error", "settings.toml", line)
+    assert says in issue["message"]
+
+    batch = cli("process", "batch", "--input-dir", tmp_path, "--output-dir", tmp_path / "out", *base[4:])
+    assert (batch.returncode, batch.stderr.splitlines()[0].startswith("Error: ")) == (1, True)
+    assert f"settings.toml:{line}: " in batch.stderr
+    for command in (done, checked, batch):
+        assert "usage" not in command.stderr
+        assert "Traceback" not in command.stderr
+
+
+@pytest.mark.parametrize("command", ["file", "validate"])
+def test_settings_that_would_name_the_config_are_refused_alike(cli, workbook, tmp_path, command):
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "settings.toml").write_text("config_package = \n")
+    arguments = ("config", "validate") if command == "validate" else ("process", "file", "-i", workbook(ROWS))
+    done = cli(*arguments, cwd=here)
+    assert (done.returncode, "settings.toml:1: not valid TOML" in done.stderr) == (1, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_variables_are_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ADE_ENGINE_ENGINE", "7")
+    with pytest.raises(SettingsError, match=r"^ADE_ENGINE_ENGINE: engine must be one of 1, 2, not 7$"):
+        Settings()
+    monkeypatch.delenv("ADE_ENGINE_ENGINE")
+    (tmp_path / ".env").write_text("\nexport ADE_ENGINE_SUPPORTED_FILE_EXTENSIONS='[1'\n")
+    with pytest.raises(SettingsError, match=r"^\.env:2: not a JSON array"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("true # drop", True),
+        ("true", True),
+        ("'true' # drop", True),
+        ('"false"#drop', False),
+        ("false\t# drop it's", False),
+    ],
+)
+def test_comments_in_dotenv(monkeypatch, tmp_path, line, expected):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"ADE_ENGINE_REMOVE_UNMAPPED_COLUMNS={line}\nADE_ENGINE_CONFIG_PACKAGE=a#b\n")
+    settings = Settings()
+    assert settings.remove_unmapped_columns is expected
+    assert settings.config_package == "a#b"
+
+
+def test_keys_that_are_no_settings_are_told_by_a_check(cli, classic):
+    project = classic(settings="engien = 2\n\n[mine]\nx = 1\n")
+    done = cli("config", "validate", "--config-package", project)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "warning: settings.toml:1: 'engien' is no setting and is ignored; did you mean 'engine'?",
+        "warning: settings.toml:3: 'mine' is no setting and is ignored",
+    ]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from ade_engine.application.engine import Engine
     from ade_engine.infrastructure.settings import Settings
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -22,6 +23,10 @@ OK, FAILED, USAGE = 0, 1, 2
 
 class UsageError(Exception):
     """The command can't be carried out as it was given."""
+
+
+class CommandFailed(Exception):
+    """The command is right, but what it needs is not."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except UsageError as error:
         options.parser.error(str(error))
+    except CommandFailed as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return FAILED
     finally:
         # What is left is the interpreter's to throw away; looking through it for circles takes longer than a small run.
         gc.freeze()
@@ -142,34 +150,57 @@ def _version(_: argparse.Namespace) -> int:
 
 
 def _process_file(options: argparse.Namespace) -> int:
+    from ade_engine.application.engine import Engine
+    from ade_engine.infrastructure.settings import SettingsError
     from ade_engine.models.errors import InputError
 
+    if options.input.is_dir():
+        raise UsageError(f"'{options.input}' is a directory, not a file")
     if not options.input.is_file():
         raise UsageError(f"input file '{options.input}' does not exist")
-    settings = _settings(options)
+    _check_sheets(options)
     try:
-        succeeded = _run(options, settings, options.input, output_path=options.output, artifact_path=None)
+        engine = Engine(_settings(options))
+    except SettingsError:
+        # The run finds the same and ends with its record.
+        engine = Engine(explicit=_explicit(options))
+    try:
+        return _run(engine, options, options.input, output_path=options.output, output_dir=options.output_dir)
     except InputError as error:
         raise UsageError(str(error)) from error
-    return OK if succeeded else FAILED
 
 
 def _process_batch(options: argparse.Namespace) -> int:
-    settings = _settings(options)
-    inputs = _batch_inputs(options, settings)
-    if not inputs:
+    from ade_engine.application.batch import find
+    from ade_engine.application.engine import ARTIFACT_NAME, Engine, log_name
+    from ade_engine.infrastructure.settings import SettingsError
+    from ade_engine.models.errors import InputError
+
+    if not options.input_dir.is_dir():
+        raise UsageError(f"input directory '{options.input_dir}' does not exist")
+    _check_sheets(options)
+    try:
+        settings = _settings(options)
+    except SettingsError as error:
+        raise CommandFailed(error) from error
+    items = find(options.input_dir, options.output_dir, settings, options.include, options.exclude)
+    if not items:
         raise UsageError(f"no files to process in '{options.input_dir}'")
-    succeeded = True
-    for path in inputs:
-        artifact = options.logs_dir / f"{path.stem}_artifact.json" if options.logs_dir else None
-        succeeded &= _run(options, settings, path, output_path=None, artifact_path=artifact)
-    return OK if succeeded else FAILED
+    engine, code, logs = Engine(settings), OK, options.logs_dir
+    for item in items:
+        paths: dict[str, Path] = {"output_path": item.output(options.output_dir)}
+        if logs is not None:
+            paths["logs_path"] = item.log(logs, log_name(settings.log_format))
+            paths["artifact_path"] = item.log(logs, ARTIFACT_NAME)
+        try:
+            code = max(code, _run(engine, options, item.input, **paths))
+        except InputError as error:
+            print(f"Error: '{item.input}': {error}", file=sys.stderr)
+            code = FAILED
+    return code
 
 
-def _run(
-    options: argparse.Namespace, settings: Settings, path: Path, *, output_path: Path | None, artifact_path: Path | None
-) -> bool:
-    from ade_engine.application.engine import Engine
+def _run(engine: Engine, options: argparse.Namespace, path: Path, **paths: Path | None) -> int:
     from ade_engine.models.run import RunRequest, RunStatus
 
     request = RunRequest(
@@ -177,60 +208,51 @@ def _run(
         input_file=path,
         input_sheets=options.input_sheet,
         active_sheet_only=options.active_sheet_only,
-        output_dir=options.output_dir,
-        output_path=output_path,
         logs_dir=options.logs_dir,
-        artifact_path=artifact_path,
         dry_run=getattr(options, "dry_run", False),
+        **paths,
     )
-    return Engine(settings).run(request).status is RunStatus.SUCCEEDED
+    return OK if engine.run(request).status is RunStatus.SUCCEEDED else FAILED
 
 
-def _batch_inputs(options: argparse.Namespace, settings: Settings) -> list[Path]:
-    from fnmatch import fnmatch
-
-    root = options.input_dir
-    if not root.is_dir():
-        raise UsageError(f"input directory '{root}' does not exist")
-
-    def matches(path: Path, globs: list[str]) -> bool:
-        relative = path.relative_to(root).as_posix()
-        return any(fnmatch(relative, glob) or fnmatch(path.name, glob) for glob in globs)
-
-    return [
-        path
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-        and path.suffix.lower() in settings.supported_file_extensions
-        and (not options.include or matches(path, options.include))
-        and not matches(path, options.exclude)
-    ]
+def _check_sheets(options: argparse.Namespace) -> None:
+    if not all(name.strip() for name in options.input_sheet or ()):
+        raise UsageError("the name of a sheet is blank")
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    """Settings for a command; also decides which config package it uses."""
-    from ade_engine.infrastructure.settings import Settings, SettingsError, level_number
+def _explicit(options: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says about settings."""
+    from ade_engine.infrastructure.settings import SettingsError, level_number
 
     explicit: dict[str, Any] = {}
     if options.log_format:
         explicit["log_format"] = options.log_format
-    try:
-        if options.quiet:
-            explicit["log_level"] = logging.WARNING
-        elif options.debug:
-            explicit["log_level"] = logging.DEBUG
-        elif options.log_level:
+    if options.quiet:
+        explicit["log_level"] = logging.WARNING
+    elif options.debug:
+        explicit["log_level"] = logging.DEBUG
+    elif options.log_level:
+        try:
             explicit["log_level"] = level_number(options.log_level)
-        if options.config_package is None:
-            named = Settings().config_package
-            if named is None:
-                raise UsageError("no config package: use --config-package or the setting config_package")
-            options.config_package = Path(named)
-        if not options.config_package.exists():
-            raise UsageError(f"config package '{options.config_package}' does not exist")
-        return Settings.load(options.config_package, **explicit)
-    except SettingsError as error:
-        raise UsageError(str(error)) from error
+        except SettingsError as error:
+            raise UsageError(str(error)) from error
+    return explicit
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Settings for a command; also decides which config package it uses. Those that can't be read are a
+    ``SettingsError``."""
+    from ade_engine.infrastructure.settings import Settings
+
+    explicit = _explicit(options)
+    if options.config_package is None:
+        named = Settings().config_package
+        if named is None:
+            raise UsageError("no config package: use --config-package or the setting config_package")
+        options.config_package = Path(named)
+    if not options.config_package.exists():
+        raise UsageError(f"config package '{options.config_package}' does not exist")
+    return Settings.load(options.config_package, **explicit)
 
 
 def _config_init(options: argparse.Namespace) -> int:
@@ -248,6 +270,11 @@ def _config_init(options: argparse.Namespace) -> int:
 
 def _config_validate(options: argparse.Namespace) -> int:
     from ade_engine.application.validate import validate
+    from ade_engine.infrastructure.settings import Settings, SettingsError
 
-    settings = _settings(options)
-    return OK if validate(options.config_package, settings) else FAILED
+    refused = None
+    try:
+        settings = _settings(options)
+    except SettingsError as error:
+        settings, refused = Settings.defaults(**_explicit(options)), error
+    return OK if validate(options.config_package, settings, refused) else FAILED

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import keyword
 import shutil
+import sys
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parent / "template"
 TEMPLATE_PACKAGE = "ade_config"
+NEEDED_MODULES = {"ade_engine", "openpyxl", "polars"}
 
 
 class ScaffoldError(Exception):
@@ -15,8 +18,12 @@ class ScaffoldError(Exception):
 
 def scaffold(target: Path, *, layout: str, package_name: str, force: bool) -> Path:
     """Writes a project into ``target`` and returns the package's directory."""
-    if not package_name.isidentifier():
-        raise ScaffoldError(f"'{package_name}' can't be a package name; use letters, digits and _")
+    if not package_name.isidentifier() or keyword.iskeyword(package_name):
+        raise ScaffoldError(
+            f"'{package_name}' can't be a package name; use letters, digits and _, and no word of Python"
+        )
+    if package_name in sys.stdlib_module_names | NEEDED_MODULES:
+        raise ScaffoldError(f"'{package_name}' can't be a package name; it would hide the module of that name")
     if target.exists() and not target.is_dir():
         raise ScaffoldError(f"'{target}' is not a directory")
     if target.exists() and any(target.iterdir()) and not force:

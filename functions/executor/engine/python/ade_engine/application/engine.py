@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ade_engine.infrastructure.settings import Settings, SettingsError
-from ade_engine.models.errors import AdeEngineError, ConfigError, HookError, InputError
+from ade_engine.models.errors import AdeEngineError, ConfigError, InputError, PipelineError
 from ade_engine.models.run import RunError, RunRequest, RunResult, RunStatus
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from ade_engine.infrastructure.observability.logger import RunLogger
     from ade_engine.pipeline.artifact import ConfigRecord
     from ade_engine.pipeline.context import Finding, RunContext
-    from ade_engine.pipeline.report import SheetRecord
+    from ade_engine.pipeline.report import Report, SheetRecord
 
 ARTIFACT_NAME = "artifact.json"
 RUN_METADATA = "ADE_RUN_METADATA"
-UNKNOWN = "unknown"
+RULE_STAGES = ("detect_rows", "detect_columns", "transform", "validate")
+OWN_STAGE = "engine"
 
 
 @dataclass(frozen=True)
@@ -59,19 +61,25 @@ class Plan:
         logs_dir = Path(request.logs_dir) if request.logs_dir is not None else None
         logs_file = Path(request.logs_path) if request.logs_path is not None else None
         if logs_file is None and logs_dir is not None:
-            suffix = "engine_events.ndjson" if log_format == "ndjson" else "engine.log"
-            logs_file = logs_dir / f"{input_file.stem}_{suffix}"
+            logs_file = logs_dir / f"{input_file.stem}_{log_name(log_format)}"
         artifact = Path(request.artifact_path) if request.artifact_path is not None else None
         if artifact is None and logs_file is not None:
             artifact = (logs_dir or logs_file.parent) / ARTIFACT_NAME
         return cls(input_file, output_file, logs_dir or (logs_file.parent if logs_file else None), logs_file, artifact)
 
 
-class Engine:
-    """Runs requests with the given settings; without any, each config's own settings hold."""
+def log_name(log_format: str) -> str:
+    """What the names of logs end with."""
+    return "engine_events.ndjson" if log_format == "ndjson" else "engine.log"
 
-    def __init__(self, settings: Settings | None = None) -> None:
+
+class Engine:
+    """Runs requests with the given settings; without any, each config's own settings hold, save for those in
+    ``explicit``."""
+
+    def __init__(self, settings: Settings | None = None, *, explicit: Mapping[str, Any] | None = None) -> None:
         self._settings = settings
+        self._explicit = dict(explicit or {})
 
     def run(self, request: RunRequest, logger: RunLogger | None = None) -> RunResult:
         """Processes one file.
@@ -79,13 +87,14 @@ class Engine:
         Raises ``InputError`` when the request itself makes no sense; everything else ends in the result.
         """
         started_at = datetime.now(UTC)
-        config_path = request.config_package or (self._settings or Settings()).config_package
-        root = Path(config_path).expanduser() if config_path is not None else None
+        root = _path(request.config_package)
         settings_error: Exception | None = None
         try:
-            settings = self._settings or Settings.load(root)
+            if root is None:
+                root = _path((self._settings or Settings(**self._explicit)).config_package)
+            settings = self._settings or Settings.load(root, **self._explicit)
         except SettingsError as error:
-            settings, settings_error = Settings.defaults(), error
+            settings, settings_error = Settings.defaults(**self._explicit), error
         plan = Plan.of(request, settings.log_format)
         log = None
         if logger is None:
@@ -101,6 +110,10 @@ class Engine:
         finally:
             if log is not None:
                 log.close()
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given).expanduser()
 
 
 def _run_metadata() -> Any:
@@ -143,8 +156,14 @@ class _Run:
         except BaseException as failure:
             # Code of a config may end in sys.exit() or a panic of polars; a run ends with its record all the same.
             error = self._explain(failure)
-            self.logger.debug("The run failed", exc_info=failure)
+            self._tell(error, failure)
         return self._finish(error)
+
+    def _tell(self, error: RunError, failure: BaseException) -> None:
+        """What a person sees first, even with --quiet; the completion is an event of its own. What came up in code
+        comes with its traceback."""
+        in_code = self.settings_error is None and not isinstance(failure, InputError)
+        self.logger.error(f"{error.code}: {error.message}", exc_info=failure if in_code else None)
 
     def _announce(self) -> None:
         plan = self.plan
@@ -206,19 +225,20 @@ class _Run:
         process(self.context, self.request, self.sheets)
 
     def _explain(self, failure: BaseException) -> RunError:
-        """An exception as the run's error. Engine 1.9 knew stages for hooks only, and so do its configs here."""
+        """An exception as the run's error."""
         from ade_engine.extensions.invoke import innermost_line
 
-        code = failure.code if isinstance(failure, AdeEngineError) else UNKNOWN + "_error"
+        code = failure.code if isinstance(failure, AdeEngineError) else AdeEngineError.code
         stage = getattr(failure, "stage", None) or (self.context.stage if self.context else "load_config")
-        if self.settings.engine < 2 and not isinstance(failure, HookError):
-            stage = UNKNOWN
         message = str(failure) or type(failure).__name__
         line = innermost_line(failure)
         if isinstance(failure, SyntaxError) and failure.filename:
             line = f"{failure.filename}:{failure.lineno}"
         if not isinstance(failure, AdeEngineError):
             message = f"{type(failure).__name__}: {message}"
+            if stage in RULE_STAGES:
+                # What rules raise comes up as an error of the engine's own kinds: this is none of theirs.
+                stage = OWN_STAGE
         # Errors of rules say where the rule is; of the others, the config's innermost line does.
         if line is not None and (isinstance(failure, ConfigError) or not isinstance(failure, AdeEngineError)):
             message = f"{message} ({line})"
@@ -227,40 +247,53 @@ class _Run:
         if self.package is not None:
             # Files are named as the config's project names them, wherever it was put.
             message = message.replace(f"{self.package.root}{os.sep}", "")
+        if self.settings_error is not None and self.config_root is not None:
+            message = message.replace(f"{self.config_root}{os.sep}", "")
         return RunError(code, stage, message)
 
     def _finish(self, error: RunError | None) -> RunResult:
-        from ade_engine.pipeline import artifact
+        report = self._report(error)
+        try:
+            self._record(report)
+        except OSError as failure:
+            # Without its record a run has not succeeded, and what has not leaves no output.
+            message = f"{ARTIFACT_NAME} can't be written: {failure}"
+            self.logger.error(message)
+            if report.output_file is not None:
+                report.output_file.unlink(missing_ok=True)
+            report = self._report(error or RunError(PipelineError.code, "write", message))
+        error = report.told_error
+        self.logger.event("run.completed", "The run failed" if error else "The run succeeded", data=report.as_dict())
+        return RunResult(
+            status=RunStatus.FAILED if error else RunStatus.SUCCEEDED,
+            error=error,
+            output_path=report.output_file,
+            logs_dir=self.plan.logs_dir,
+            processed_file=self.plan.input_file.name,
+            started_at=self.started_at,
+            completed_at=report.completed_at,
+            artifact_path=self.plan.artifact_file,
+        )
+
+    def _report(self, error: RunError | None) -> Report:
         from ade_engine.pipeline.report import Report
 
-        completed_at = datetime.now(UTC)
         written = error is None and not self.request.dry_run
-        output = self.plan.output_file if written else None
-        report = Report(
+        return Report(
             input_file=self.plan.input_file,
             started_at=self.started_at,
-            completed_at=completed_at,
+            completed_at=datetime.now(UTC),
             error=error,
-            output_file=output,
+            output_file=self.plan.output_file if written else None,
             fields=self.registry.fields if self.registry else {},
             sheets=self.sheets,
             findings=self.findings,
             modern=self.settings.engine >= 2,
         )
+
+    def _record(self, report: Report) -> None:
+        from ade_engine.pipeline import artifact
+
         record = artifact.build(report, self.config, self.package.root if self.package else None)
         if self.plan.artifact_file is not None:
             artifact.write(self.plan.artifact_file, record)
-        if error:
-            # The completion is an event of its own level; this line is what a person sees first, even with --quiet.
-            self.logger.error(f"{error.code}: {error.message}")
-        self.logger.event("run.completed", "The run failed" if error else "The run succeeded", data=report.as_dict())
-        return RunResult(
-            status=RunStatus.FAILED if error else RunStatus.SUCCEEDED,
-            error=error,
-            output_path=output,
-            logs_dir=self.plan.logs_dir,
-            processed_file=self.plan.input_file.name,
-            started_at=self.started_at,
-            completed_at=completed_at,
-            artifact_path=self.plan.artifact_file,
-        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ade_engine.models.extension import HookName
 from ade_engine.pipeline import columns, frames, hooks, merge, provenance, regions, rows, rules
+from ade_engine.pipeline.context import counted
 from ade_engine.pipeline.output import Handling, Originals, OutputBook
 from ade_engine.pipeline.proxies import SourceBook
 from ade_engine.pipeline.report import SheetRecord
@@ -28,7 +29,7 @@ def process(run: RunContext, request: RunRequest, records: list[SheetRecord]) ->
     source = Source(run.input_file, run.settings)
     sheets = source.select(request.input_sheets, request.active_sheet_only)
     count = len(source.sheets)
-    run.logger.event("workbook.started", f"{count} sheets", data={"sheet_count": count})
+    run.logger.event("workbook.started", counted(count, "sheet"), data={"sheet_count": count})
     book = SourceBook(source, run.logger)
     output = OutputBook(run, run.output_file, dry_run=request.dry_run)
     try:
@@ -54,23 +55,23 @@ def _tell_about_text(run: RunContext, source: Source) -> None:
     if facts is None:
         return
     encoding, delimiter = facts["encoding"], facts["delimiter"]
-    if encoding != "UTF-8":
+    if encoding == "windows-1252":
+        guess = "it was read as windows-1252, which is a guess: check letters with accents"
+        run.find("encoding_detected", f"The text is not UTF-8; {guess}", severity="warning", encoding=encoding)
+    elif encoding != "UTF-8":
         run.find("encoding_detected", f"The text was read as {encoding}", encoding=encoding)
     if delimiter != ",":
         name = {"\t": "tab", ";": "semicolon", "|": "bar"}.get(str(delimiter), str(delimiter))
         run.find("delimiter_detected", f"Fields are separated by {name}", delimiter=delimiter)
     if facts["unterminated_quote"]:
         run.find("unterminated_quote", "A quoted field never ends; the rest of the file is in it", severity="warning")
-    ragged = facts["ragged_records"]
+    ragged = int(facts["ragged_records"])
     if ragged:
         first = facts["first_ragged_record"]
-        run.find(
-            "ragged_rows",
-            f"{ragged} rows have another number of fields than the others; the first is row {first}",
-            severity="warning",
-            count=int(str(ragged)),
-            first_row=first,
-        )
+        what = f"1 row has another number of fields than the others: row {first}"
+        if ragged > 1:
+            what = f"{ragged} rows have another number of fields than the others; the first is row {first}"
+        run.find("ragged_rows", what, severity="warning", count=ragged, first_row=first)
 
 
 class _Sheet:
@@ -94,7 +95,7 @@ class _Sheet:
         )
         self._warn_about_caps()
         hooks.notify(run, HookName.ON_SHEET_START, {**self.common, **self.source})
-        run.progress(rows.STAGE, ref.name, 0, self.grid.height)
+        run.begin(rows.STAGE, ref.name, self.grid.height)
         blocks = regions.detect(run, self.grid, self._classify, ref.name)
         run.progress(rows.STAGE, ref.name, self.grid.height, self.grid.height)
         self._trace(blocks)
@@ -120,7 +121,7 @@ class _Sheet:
 
     def _build(self, block: Block, index: int) -> Table:
         run, total = self.run, block.region.data_row_count
-        run.progress(columns.STAGE, self.ref.name, 0, total, index)
+        run.begin(columns.STAGE, self.ref.name, total, index)
         table = frames.build(self.grid, block, modern=run.modern)
         base = {
             **self.common,
@@ -143,11 +144,11 @@ class _Sheet:
             empty_rows=empty_rows,
         )
         self._refine(HookName.ON_TABLE_MAPPED, work)
-        run.progress(rules.TRANSFORM, self.ref.name, 0, total, index)
+        run.begin(rules.TRANSFORM, self.ref.name, total, index)
         work.frame, work.transformed = rules.transform(run, work.frame, base, work.place)
         self._refine(HookName.ON_TABLE_TRANSFORMED, work)
         run.progress(rules.TRANSFORM, self.ref.name, total, total, index)
-        run.progress(rules.VALIDATE, self.ref.name, 0, total, index)
+        run.begin(rules.VALIDATE, self.ref.name, total, index)
         work.frame = rules.validate(run, work.frame, base, work.place)
         self._refine(HookName.ON_TABLE_VALIDATED, work)
         run.progress(rules.VALIDATE, self.ref.name, total, total, index)
@@ -194,7 +195,7 @@ class _Sheet:
         formulas = {i for i, name in enumerate(written.columns) if run.settings.write_formulas and name in transformed}
         plain = set().union(*(part.formula_like_source_texts() for part in parts)) if formulas else set()
         handling = Handling(formulas, plain, self._originals(written, parts) if run.modern else {})
-        run.progress("write", self.ref.name, 0, written.height, table.index)
+        run.begin("write", self.ref.name, written.height, table.index)
         table.placement = self.output.write(written, handling)
         table.written_columns = written.columns
         run.progress("write", self.ref.name, written.height, written.height, table.index)
@@ -250,7 +251,9 @@ class _Sheet:
             self.run.logger.warning(message, data={"sheet_name": name, "rows_emitted": grid.height})
             self.run.find("scan_stopped_early", message, severity="warning", sheet_name=name)
         if grid.truncated_rows:
-            message = f"'{name}': {grid.truncated_rows} rows were cut at {settings.max_empty_cols_run} empty cells"
+            were = "was" if grid.truncated_rows == 1 else "were"
+            cut = f"{counted(grid.truncated_rows, 'row')} {were} cut at {settings.max_empty_cols_run} empty cells"
+            message = f"'{name}': {cut}"
             self.run.logger.warning(message, data={"sheet_name": name, "truncated_rows": grid.truncated_rows})
             self.run.find("rows_truncated", message, severity="warning", count=grid.truncated_rows, sheet_name=name)
 

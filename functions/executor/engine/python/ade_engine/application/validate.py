@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ade_engine.extensions.invoke import FAILURES, Bound, innermost_line
 from ade_engine.extensions.loader import ConfigPackage, PluginNotFoundError, load, locate, unregistered_files
+from ade_engine.infrastructure.settings import unknown_keys
 from ade_engine.models.errors import AdeEngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ade_engine.extensions.registry import Registration, Registry
-    from ade_engine.infrastructure.settings import Settings
+    from ade_engine.infrastructure.settings import Settings, SettingsError
 
 COMMON = ("settings", "metadata", "state", "input_file_name", "logger")
 ROW = (*COMMON, "sheet_name", "row_index", "row_values")
@@ -67,30 +68,26 @@ class Issue:
         }
 
 
-def validate(root: Path, settings: Settings) -> bool:
-    """Checks a package and prints what was found: counts on stdout, issues on stderr.
+def validate(root: Path | None, settings: Settings, refused: SettingsError | None = None) -> bool:
+    """Checks a package and prints what was found: counts on stdout, issues on stderr. ``refused`` tells that its
+    settings can't be read, in which case others are given; without a ``root``, those would have named it.
 
     As much as possible is found at once: every file that is not Python, or else every module that can't be loaded.
     With ``ndjson`` each issue is an event ``engine.config.issue``, and ``engine.config.validated`` ends the whole.
     """
     from ade_engine.infrastructure.observability.logger import RunLog
 
-    issues: list[Issue] = []
+    issues: list[Issue] = [] if refused is None else [_setting(refused, root)]
     package: ConfigPackage | None = None
     counts: dict[str, int] = {}
-    try:
-        package = locate(root)
-        issues += _syntax_errors(package)
-        if not issues:
-            loaded_from = package.root
-            registry, _ = load(package, on_error=lambda error: issues.append(_issue(error, loaded_from)))
-            counts = _counts(registry)
-            issues += _signatures(registry, package.root)
-            issues += _unregistered(package)
-            if not registry.fields:
-                issues.append(Issue("no_fields", "The config registers no fields", severity="warning"))
-    except FAILURES as error:
-        issues.append(_issue(error, package.root if package else root))
+    if root is not None:
+        try:
+            package = locate(root)
+            counts = _check(package, issues)
+            if refused is None:
+                issues += [_setting(key, root, "unknown_setting", "warning") for key in unknown_keys(root)]
+        except FAILURES as error:
+            issues.append(_issue(error, package.root if package else root))
     issues = _cut(issues)
     valid = not any(issue.severity == "error" for issue in issues)
 
@@ -105,13 +102,35 @@ def validate(root: Path, settings: Settings) -> bool:
         )
     else:
         for issue in issues:
-            place = f"{issue.path}:{issue.line}: " if issue.path else ""
+            place = "".join(f"{part}:" for part in (issue.path, issue.line) if part is not None)
+            place = f"{place} " if place else ""
             print(f"{issue.severity}: {place}{issue.message}", file=sys.stderr)
     if package is not None:
         print(f"Config package: {package.directory}")
     for name, count in counts.items():
         print(f"{name}: {count}")
     return valid
+
+
+def _check(package: ConfigPackage, issues: list[Issue]) -> dict[str, int]:
+    """Adds what is wrong with a package to ``issues``; how much it registers of each kind, when it could be loaded."""
+    syntax_errors = list(_syntax_errors(package))
+    issues += syntax_errors
+    if syntax_errors:
+        return {}
+    registry, _ = load(package, on_error=lambda error: issues.append(_issue(error, package.root)))
+    issues += _signatures(registry, package.root)
+    issues += _unregistered(package)
+    if not registry.fields:
+        issues.append(Issue("no_fields", "The config registers no fields", severity="warning"))
+    return _counts(registry)
+
+
+def _setting(error: SettingsError, root: Path | None, code: str = "config_error", severity: str = "error") -> Issue:
+    """What is wrong with the settings."""
+    if error.file is None:
+        return Issue(code, str(error), severity=severity)
+    return Issue(code, error.reason, _shown(error.file, root), error.line, severity)
 
 
 def _syntax_errors(package: ConfigPackage) -> Iterator[Issue]:
@@ -157,7 +176,7 @@ def _signatures(registry: Registry, root: Path) -> Iterator[Issue]:
             Bound(registration, available)
         except (AdeEngineError, ValueError) as error:
             path, line = _split(registration.location, root)
-            yield Issue("unknown_parameter", str(error), path, line)
+            yield Issue("unknown_parameter", str(error).replace(f" ({registration.location})", ""), path, line)
 
 
 def _calls(registry: Registry) -> Iterator[tuple[Registration, tuple[str, ...]]]:
@@ -190,9 +209,14 @@ def _split(location: str | None, root: Path) -> tuple[str | None, int | None]:
     if location is None:
         return None, None
     name, _, line = location.rpartition(":")
-    path = Path(name)
-    try:
-        shown = path.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
-        shown = path.name
-    return shown, int(line) if line.isdigit() else None
+    return _shown(Path(name), root), int(line) if line.isdigit() else None
+
+
+def _shown(path: Path, root: Path | None) -> str:
+    """A file as the config's project names it."""
+    if root is not None:
+        try:
+            return path.resolve().relative_to(root.resolve()).as_posix()
+        except ValueError:
+            pass
+    return path.name

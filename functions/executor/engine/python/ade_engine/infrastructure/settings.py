@@ -6,14 +6,17 @@ Lowest to highest: ``./settings.toml``, ``settings.toml`` of the config's projec
 
 from __future__ import annotations
 
+import difflib
 import json
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+SETTINGS_FILE = "settings.toml"
 ENV_PREFIX = "ADE_ENGINE_"
 LEGACY_LOG_LEVEL = "ADE_LOG_LEVEL"
 
@@ -22,7 +25,33 @@ READABLE_EXTENSIONS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv"
 
 
 class SettingsError(ValueError):
-    """A setting has a value that it can't have."""
+    """A setting has a value that it can't have, or what should hold settings can't be read."""
+
+    def __init__(self, reason: str, *, file: Path | None = None, line: int | None = None) -> None:
+        place = "" if file is None else f"{file}: " if line is None else f"{file}:{line}: "
+        super().__init__(f"{place}{reason}")
+        self.reason = reason
+        self.file = file
+        self.line = line
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Settings of one place."""
+
+    values: Mapping[str, Any]
+    file: Path | None = None
+    text: str = ""
+    """What the file says."""
+    prefix: str = ""
+    """What stands before the names of settings there."""
+
+    def refused(self, name: str, reason: str) -> SettingsError:
+        """The error for a setting of this place."""
+        name = f"{self.prefix}{name}"
+        if self.file is not None:
+            return SettingsError(reason, file=self.file, line=_line_of(name, self.text))
+        return SettingsError(f"{name.upper()}: {reason}" if self.prefix else reason)
 
 
 @dataclass(init=False)
@@ -81,21 +110,25 @@ class Settings:
         return settings
 
     @classmethod
-    def defaults(cls) -> Settings:
+    def defaults(cls, **explicit: Any) -> Settings:
         """Settings that no file and no environment has touched."""
         settings = cls.__new__(cls)
-        settings._assign([], {})
+        settings._assign([], explicit)
         return settings
 
-    def _assign(self, layers: list[Mapping[str, Any]], explicit: Mapping[str, Any]) -> None:
+    def _assign(self, layers: list[_Layer], explicit: Mapping[str, Any]) -> None:
+        layers = [*layers, _Layer(explicit)]
         for setting in fields(self):
             value = setting.default
             assert value is not MISSING
-            for layer in (*layers, explicit):
-                if setting.name in layer:
-                    value = _checked(setting.name, layer[setting.name])
+            for layer in layers:
+                if setting.name in layer.values:
+                    try:
+                        value = _checked(setting.name, layer.values[setting.name])
+                    except SettingsError as error:
+                        raise layer.refused(setting.name, error.reason) from None
             setattr(self, setting.name, value)
-        if self.engine >= 2 and not any("supported_file_extensions" in layer for layer in (*layers, explicit)):
+        if self.engine >= 2 and not any("supported_file_extensions" in layer.values for layer in layers):
             self.supported_file_extensions = READABLE_EXTENSIONS
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,11 +140,13 @@ class Settings:
     model_dump = to_dict
 
 
-def _layers(config_root: Path | None) -> list[Mapping[str, Any]]:
-    layers: list[Mapping[str, Any]] = [_toml(Path("settings.toml"))]
+def _layers(config_root: Path | None) -> list[_Layer]:
+    layers = [_toml(Path(SETTINGS_FILE))]
     if config_root is not None:
-        layers.append(_toml(config_root / "settings.toml"))
-    layers.append(_environment(_dotenv(Path(".env"))))
+        layers.append(_toml(config_root / SETTINGS_FILE))
+    dotenv = Path(".env")
+    text = _read(dotenv)
+    layers.append(_environment(_dotenv(text), dotenv, text))
     layers.append(_environment(os.environ))
     return layers
 
@@ -123,40 +158,71 @@ def _read(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path.name} can't be read: {error}") from error
+        raise SettingsError(f"can't be read: {error}", file=path) from error
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _toml(path: Path) -> _Layer:
     text = _read(path)
     if not text:
-        return {}
+        return _Layer({})
     import tomllib
 
     try:
-        return tomllib.loads(text)
+        return _Layer(tomllib.loads(text), path, text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path.name} is not valid TOML: {error}") from error
+        place = re.search(r"at line (\d+)", str(error))
+        line = int(place[1]) if place else len(text.splitlines())
+        raise SettingsError(f"not valid TOML: {error}", file=path, line=line) from error
 
 
-def _dotenv(path: Path) -> dict[str, str]:
+def unknown_keys(config_root: Path) -> list[SettingsError]:
+    """Keys of a config's settings that are no settings, which the engine ignores."""
+    layer = _toml(config_root / SETTINGS_FILE)
+    known = [setting.name for setting in fields(Settings)]
+    found = []
+    for key in layer.values:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1, 0.75)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            found.append(layer.refused(key, f"'{key}' is no setting and is ignored{hint}"))
+    return found
+
+
+def _line_of(name: str, text: str) -> int | None:
+    """The first line, from 1, that sets a name or starts a table of that name."""
+    start = re.compile(rf"\s*(export\s+|\[+\s*)?[\"']?{re.escape(name)}[\"']?\s*[=.\]]", re.IGNORECASE)
+    return next((number for number, line in enumerate(text.splitlines(), 1) if start.match(line)), None)
+
+
+def _dotenv(text: str) -> dict[str, str]:
     found = {}
-    for line in _read(path).splitlines():
+    for line in text.splitlines():
         name, separator, value = line.strip().removeprefix("export ").partition("=")
         if separator and not name.startswith("#"):
-            found[name.strip()] = value.strip().strip("'\"")
+            found[name.strip()] = _unquoted(value.strip())
     return found
 
 
-def _environment(variables: Mapping[str, str]) -> dict[str, Any]:
+def _unquoted(value: str) -> str:
+    """What stands in quotes, or before a comment."""
+    quoted = re.match(r"""(["'])(.*?)\1""", value)
+    return quoted[2] if quoted else re.split(r"(?:^|\s)#", value, maxsplit=1)[0].rstrip()
+
+
+def _environment(variables: Mapping[str, str], file: Path | None = None, text: str = "") -> _Layer:
     names = {name.upper(): value for name, value in variables.items() if name.upper().startswith("ADE_")}
-    found = {
-        setting.name: _parsed(setting.name, names[ENV_PREFIX + setting.name.upper()])
-        for setting in fields(Settings)
-        if ENV_PREFIX + setting.name.upper() in names
-    }
+    values: dict[str, Any] = {}
+    layer = _Layer(values, file, text, ENV_PREFIX)
+    for setting in fields(Settings):
+        value = names.get(ENV_PREFIX + setting.name.upper())
+        if value is not None:
+            try:
+                values[setting.name] = _parsed(setting.name, value)
+            except ValueError as error:
+                raise layer.refused(setting.name, str(error)) from error
     if LEGACY_LOG_LEVEL in names:
-        found.setdefault("log_level", names[LEGACY_LOG_LEVEL])
-    return found
+        values.setdefault("log_level", names[LEGACY_LOG_LEVEL])
+    return layer
 
 
 def _parsed(name: str, text: str) -> Any:
@@ -166,7 +232,7 @@ def _parsed(name: str, text: str) -> Any:
             try:
                 return json.loads(text)
             except ValueError as error:
-                raise SettingsError(f"{ENV_PREFIX}{name.upper()} is not a JSON array: {error}") from error
+                raise ValueError(f"not a JSON array: {error}") from error
         return [part.strip() for part in text.split(",") if part.strip()]
     lowered = text.strip().lower()
     if lowered in {"", "none", "null"} and name in _OPTIONAL:
@@ -197,12 +263,13 @@ def level_number(value: Any) -> int:
     """A log level from its number or name."""
     if isinstance(value, str):
         number = logging.getLevelNamesMapping().get(value.strip().upper())
-        if number is None and value.strip().isdigit():
+        if number is None and value.strip().isdecimal():
             number = int(value)
-        if number is None:
-            raise SettingsError(f"log_level must be a level's name or number, not {value!r}")
-        return number
-    return int(value)
+    else:
+        number = value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if number is None:
+        raise SettingsError(f"log_level must be a level's name or number, not {value!r}")
+    return number
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -223,6 +290,6 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _extensions(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(part, str) for part in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
         raise SettingsError(f"supported_file_extensions must be a list of texts, not {value!r}")
     return tuple(part.lower() if part.startswith(".") else f".{part.lower()}" for part in value)

@@ -88,16 +88,28 @@ class RunContext:
     def debugging(self) -> bool:
         return self.logger.isEnabledFor(logging.DEBUG)
 
-    def progress(self, stage: str, sheet_name: str, done: int, total: int, table_index: int | None = None) -> None:
-        """Notes what is being done and tells how far it is: of a small table only its end, and that not to configs of
-        engine 1.9."""
+    def begin(self, stage: str, sheet_name: str, total: int, table_index: int | None = None) -> None:
+        """Notes what is being done now; of a large table it is told."""
         self.stage = stage
+        if total >= PROGRESS_FROM_ROWS:
+            self._tell(stage, sheet_name, 0, total, table_index)
+
+    def progress(self, stage: str, sheet_name: str, done: int, total: int, table_index: int | None = None) -> None:
+        """Tells how far a stage is: of a small table only its end, and that not to configs of engine 1.9."""
         if total >= PROGRESS_FROM_ROWS or (self.modern and done == total):
-            data = {
-                "stage": stage,
-                "sheet_name": sheet_name,
-                "table_index": table_index,
-                "rows_done": done,
-                "rows_total": total,
-            }
-            self.logger.event("progress", f"{stage}: {done} of {total} rows", data=data)
+            self._tell(stage, sheet_name, done, total, table_index)
+
+    def _tell(self, stage: str, sheet_name: str, done: int, total: int, table_index: int | None) -> None:
+        data = {
+            "stage": stage,
+            "sheet_name": sheet_name,
+            "table_index": table_index,
+            "rows_done": done,
+            "rows_total": total,
+        }
+        self.logger.event("progress", f"{stage}: {done} of {counted(total, 'row')}", data=data)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

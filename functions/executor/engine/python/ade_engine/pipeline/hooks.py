@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ade_engine.extensions.invoke import FAILURES, Bound
-from ade_engine.models.errors import HookError
+from ade_engine.models.errors import HookError, PipelineError
 
 if TYPE_CHECKING:
     from ade_engine.models.extension import HookName
@@ -42,13 +42,15 @@ def _calls(run: RunContext, hook: HookName, context: dict[str, Any]) -> Any:
         names = {"hook_name": registration.name, "hook": hook.value}
         try:
             bound = Bound(registration, context)
-            run.logger.event("hook.start", level=logging.DEBUG, data={**names, **place})
+        except (PipelineError, ValueError) as error:
+            raise HookError(f"{_title(hook, context)}: {error}", stage=hook.value) from error
+        run.logger.event("hook.start", level=logging.DEBUG, data={**names, **place})
+        try:
             answer = bound(context)
         except HookError:
             raise
         except FAILURES as error:
-            message = bound.failure(error) if "bound" in locals() else str(error)
-            raise HookError(f"{_title(hook, context)}: {message}", stage=hook.value) from error
+            raise HookError(f"{_title(hook, context)}: {bound.failure(error)}", stage=hook.value) from error
         run.logger.event("hook.end", level=logging.DEBUG, data={**names, **place})
         yield bound, answer
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ade_engine.models.errors import HookError
 
 if TYPE_CHECKING:
     from ade_engine._native import Sheet
@@ -48,22 +50,29 @@ class Report:
     modern: bool = False
 
     @property
+    def told_error(self) -> RunError | None:
+        """The error as the result and events have it: engine 1.9 knew stages for hooks only, and so do its configs."""
+        if self.error is None or self.modern or self.error.code == HookError.code:
+            return self.error
+        return replace(self.error, stage="unknown")
+
+    @property
     def tables(self) -> list[Table]:
         return [table for sheet in self.sheets for table in sheet.tables]
 
     def as_dict(self) -> dict[str, Any]:
         """The event's data."""
-        tables = self.tables
+        tables, error = self.tables, self.told_error
         return {
             "scope": "run",
             "execution": {
-                "status": "failed" if self.error else "succeeded",
+                "status": "failed" if error else "succeeded",
                 "started_at": iso(self.started_at),
                 "completed_at": iso(self.completed_at),
                 "duration_ms": round((self.completed_at - self.started_at).total_seconds() * 1000),
                 "failure": None
-                if self.error is None
-                else {"stage": self.error.stage, "code": self.error.code, "message": self.error.message},
+                if error is None
+                else {"stage": error.stage, "code": error.code, "message": error.message},
             },
             "evaluation": self.evaluation(),
             "counts": self._counts(

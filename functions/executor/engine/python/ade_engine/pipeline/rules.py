@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TRANSFORM = "transform"
 VALIDATE = "validate"
+WORDS = {TRANSFORM: "Transform", VALIDATE: "Validator"}
+"""What a rule of each stage is called."""
 ISSUE_PREFIX = "__ade_issue__"
 HAS_ISSUES = "__ade_has_issues"
 ISSUE_COUNT = "__ade_issue_count"
@@ -100,7 +102,7 @@ def _ask(
 ) -> pl.Expr | None:
     keywords = {**context, "table": table, "field_name": registration.target}
     bound = Bound(registration, keywords)
-    place = f"{stage.capitalize()} of '{registration.target}' failed on {locate(registration.target, None)}"
+    place = f"{WORDS[stage]} of '{registration.target}' failed on {locate(registration.target, None)}"
     try:
         expression = bound(keywords)
     except AdeEngineError:
@@ -122,7 +124,7 @@ def _apply(
         return table.with_columns(expression)
     except FAILURES as error:
         name = registration.target
-        place = f"{stage.capitalize()} of '{name}' failed on {locate(name, _culprit(table, expression))}"
+        place = f"{WORDS[stage]} of '{name}' failed on {locate(name, _culprit(table, expression))}"
         # Code that the expression calls back has a line of its own.
         line = innermost_line(error) or registration.location
         raise RuleFailure(

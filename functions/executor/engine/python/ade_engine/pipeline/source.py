@@ -66,6 +66,8 @@ class Source:
                 raise InputError(f"'{self.path.name}' has no visible active sheet", stage="select_sheets")
             chosen = [self.active]
         elif names:
+            if not all(name.strip() for name in names):
+                raise InputError("The name of a sheet is blank", stage="select_sheets")
             chosen = self._named(names, visible)
         else:
             chosen = visible
@@ -77,7 +79,7 @@ class Source:
 
     def _named(self, names: list[str], visible: list[int]) -> list[int]:
         by_name = {self.sheets[position][0]: position for position in visible}
-        wanted = {name.strip() for name in names if name.strip()}
+        wanted = {name.strip() for name in names}
         missing = sorted(wanted - by_name.keys())
         if missing:
             raise InputError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import sys
 import traceback
@@ -21,6 +22,8 @@ FREE_PREFIX = "engine.config."
 PLAIN = "engine.log"
 TEXT_KEYS = 8
 TEXT_VALUE_LENGTH = 120
+MAX_DEPTH = 32
+"""Lists and dicts within each other that an odd value may have."""
 
 _LOCATORS = frozenset({"sheet_name", "sheet_index", "table_index", "table_region"})
 _COLUMN = _LOCATORS | {"column_index"}
@@ -149,7 +152,7 @@ class JsonFormatter(logging.Formatter):
                 "message": str(error),
                 "stack_trace": "".join(traceback.format_exception(error)),
             }
-        return _encodable(json.dumps(line, ensure_ascii=False, default=str))
+        return _encodable(_json(line))
 
 
 class TextFormatter(logging.Formatter):
@@ -172,8 +175,31 @@ def _encodable(line: str) -> str:
     return line.encode("utf-8", "replace").decode()
 
 
+def _json(value: Any) -> str:
+    """The value as JSON. Rules may log what JSON does not know: the rest of the event is told all the same."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    except (ValueError, TypeError, RecursionError):
+        return json.dumps(_sayable(value, ()), ensure_ascii=False, allow_nan=False, default=str)
+
+
+def _sayable(value: Any, around: tuple[int, ...]) -> Any:
+    """The value with texts as keys and in the place of numbers that are not finite, and without what holds itself or is
+    too deep. ``around`` are the ids of what it is in."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if id(value) in around or len(around) == MAX_DEPTH:
+        return "…"
+    around = (*around, id(value))
+    if isinstance(value, dict):
+        return {str(key): _sayable(part, around) for key, part in value.items()}
+    return [_sayable(part, around) for part in value]
+
+
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else _json(value)
     return text if len(text) <= TEXT_VALUE_LENGTH else f"{text[: TEXT_VALUE_LENGTH - 1]}…"
 
 
