@@ -21,6 +21,33 @@ def test_help_and_version(cli):
     assert cli("--version").stdout == version
 
 
+def completed(script, line):
+    """What bash offers for a line after it has read a script."""
+    ask = 'source /dev/stdin; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ade_engine; echo "${COMPREPLY[*]}"'
+    done = subprocess.run(["bash", "-c", ask, "bash", *line], input=script, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_completion(cli, tmp_path):
+    script = cli("--show-completion", env={"SHELL": "/bin/bash"}).stdout
+    assert completed(script, ["ade-engine", "pro"]) == ["process"]
+    assert completed(script, ["ade-engine", "process", ""]) == ["file", "batch", "-h", "--help"]
+    assert completed(script, ["ade-engine", "process", "file", "--log-"]) == ["--log-format", "--log-level"]
+    assert completed(script, ["ade-engine", "config", "init", "where", "--la"]) == ["--layout"]
+    for shell, place in (
+        ("bash", ".bash_completions/ade-engine.sh"),
+        ("fish", ".config/fish/completions/ade-engine.fish"),
+    ):
+        for _ in range(2):
+            done = cli("--install-completion", env={"SHELL": f"/usr/bin/{shell}", "HOME": str(tmp_path)})
+            assert (done.returncode, str(tmp_path / place) in done.stdout) == (0, True)
+        assert "validate" in (tmp_path / place).read_text("utf-8")
+    assert (tmp_path / ".bashrc").read_text("utf-8") == f"source '{tmp_path / '.bash_completions/ade-engine.sh'}'\n"
+    assert "bashcompinit" in cli("--show-completion", env={"SHELL": "/bin/zsh"}).stdout
+    refused = cli("--show-completion", env={"SHELL": "/bin/csh"})
+    assert (refused.returncode, "completion is for bash, zsh, fish" in refused.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

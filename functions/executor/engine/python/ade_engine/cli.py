@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.version:
         return _version(options)
+    if options.show_completion or options.install_completion:
+        return _completion(parser, install=options.install_completion)
     if options.run is None:
         if options.parser is not parser:
             options.parser.error("a command is missing")
@@ -65,6 +67,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="ade-engine", description="Turns messy workbooks into clean ones by the rules of a config package."
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument("--show-completion", action="store_true", help="print what completes this command and exit")
+    parser.add_argument(
+        "--install-completion", action="store_true", help="let the shell complete this command and exit"
+    )
     parser.set_defaults(run=None, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -146,6 +152,24 @@ def _version(_: argparse.Namespace) -> int:
     from ade_engine.version import __version__
 
     print(__version__)
+    return OK
+
+
+def _completion(parser: argparse.ArgumentParser, *, install: bool) -> int:
+    from ade_engine import completion
+
+    try:
+        shell = completion.shell_in_use()
+    except completion.UnknownShellError as error:
+        parser.error(str(error))
+    if not install:
+        print(completion.script(parser, shell), end="")
+        return OK
+    try:
+        print(f"{shell} completes the command from now on: {completion.install(parser, shell)}")
+    except OSError as error:
+        print(f"Error: completion can't be installed: {error}", file=sys.stderr)
+        return FAILED
     return OK
 
 

@@ -160,10 +160,15 @@ class _Run:
         return self._finish(error)
 
     def _tell(self, error: RunError, failure: BaseException) -> None:
-        """What a person sees first, even with --quiet; the completion is an event of its own. What came up in code
-        comes with its traceback."""
-        in_code = self.settings_error is None and not isinstance(failure, InputError)
-        self.logger.error(f"{error.code}: {error.message}", exc_info=failure if in_code else None)
+        """What a person sees first, even with --quiet; the completion is an event of its own. What came up in the code of
+        a config, or is not known to the engine, comes with its traceback."""
+        from ade_engine.extensions.invoke import innermost_line
+
+        traced = not isinstance(failure, AdeEngineError)
+        cause: BaseException | None = failure
+        while cause is not None and not traced:
+            traced, cause = innermost_line(cause) is not None, cause.__cause__
+        self.logger.error(f"{error.code}: {error.message}", exc_info=failure if traced else None)
 
     def _announce(self) -> None:
         plan = self.plan
