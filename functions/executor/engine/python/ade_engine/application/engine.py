@@ -160,8 +160,8 @@ class _Run:
         return self._finish(error)
 
     def _tell(self, error: RunError, failure: BaseException) -> None:
-        """What a person sees first, even with --quiet; the completion is an event of its own. What came up in the code of
-        a config, or is not known to the engine, comes with its traceback."""
+        """What a person sees first, even with --quiet; the completion is an event of its own. What came up in code of a
+        config, or is not known to the engine, comes with its traceback."""
         from ade_engine.extensions.invoke import innermost_line
 
         traced = not isinstance(failure, AdeEngineError)
