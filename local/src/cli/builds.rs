@@ -1,12 +1,13 @@
 //! `ade builds`: looking at builds, making and ending them.
 
-use ade_core::id::{BuildId, ConfigId};
+use ade_core::id::BuildId;
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::json;
 
 use super::CliError;
 use super::client::{Client, Query};
+use super::configs::choose;
 use super::connection::Connection;
 use super::follow::{Followed, follow_logs};
 use super::output::{Column, print_done, print_item, print_list, status, text, time};
@@ -22,8 +23,8 @@ pub(super) struct BuildsArgs {
 enum BuildsCommand {
     /// List the newest builds of a config
     List {
-        /// The config, by id
-        config: ConfigId,
+        /// The config, by name, id or directory
+        config: String,
         /// How many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
@@ -52,8 +53,8 @@ enum BuildsCommand {
     },
     /// Build the draft of a config
     Create {
-        /// The config, by id
-        config: ConfigId,
+        /// The config, by name, id or directory
+        config: String,
         /// Build even if nothing has changed
         #[arg(long)]
         force: bool,
@@ -79,16 +80,14 @@ pub(super) async fn run(connection: &Connection, args: BuildsArgs) -> Result<(),
     let client = Client::new(connection)?;
     match args.command {
         BuildsCommand::List { config, limit, json } => {
-            let path = format!("/workspaces/{}/configs/{config}/builds", client.workspace().await?);
-            let builds = client.first(&path, &Query::default(), limit as usize).await?;
+            let builds = client.first(&builds_of(&client, &config).await?, &Query::default(), limit as usize).await?;
             print_list(&builds, json, LIST, "no builds yet; make one with `ade builds create CONFIG`");
         }
         BuildsCommand::Show { build, json } => print_item(&client.ask(Method::GET, &format!("/builds/{build}"), None).await?, json, SHOW),
         BuildsCommand::Logs { build, follow, json } => return follow_logs(&client, Followed::Build(build), follow, json).await,
         BuildsCommand::Create { config, force, wait, json } => {
-            let path = format!("/workspaces/{}/configs/{config}/builds", client.workspace().await?);
             let body = json!({ "options": { "force": force, "wait": wait } });
-            let build = client.ask(Method::POST, &path, Some(&body)).await?;
+            let build = client.ask(Method::POST, &builds_of(&client, &config).await?, Some(&body)).await?;
             print_item(&build, json, SHOW);
             if wait && build["status"] != "active" {
                 let id = text(&build, "/id");
@@ -103,6 +102,12 @@ pub(super) async fn run(connection: &Connection, args: BuildsArgs) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// The path of a config's builds.
+async fn builds_of(client: &Client, config: &str) -> Result<String, CliError> {
+    let config = choose(client, Some(config)).await?.config;
+    Ok(format!("/workspaces/{}/configs/{}/builds", config.workspace_id, config.id))
 }
 
 const LIST: &[Column] = &[

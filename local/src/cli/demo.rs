@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use ade_core::run::RunOptions;
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 use console::style;
@@ -60,7 +61,7 @@ async fn show(stack: &Stack) -> Result<(), CliError> {
     let client = Client::new(&Connection { url, api_key: local.api_key.clone(), workspace: Some(local.workspace_id) })?;
     let mut display = Display::new(false);
     let out = Destination::Under(stack.data_dir().join("output"));
-    let finished = clean(&client, &mut display, &[LocalFile::check(&input)?], None, &out).await;
+    let finished = clean(&client, &mut display, &[LocalFile::check(&input)?], None, &RunOptions::default(), &out).await;
     display.clear();
     let finished = finished?;
     report::print(&finished)?;

@@ -58,7 +58,7 @@ enum KeysCommand {
 /// A role that a workspace can give.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum RoleArg {
-    /// Reads everything
+    /// Reads everything but keys and members
     Viewer,
     /// Also uploads documents and starts runs
     Operator,

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use ade_core::id::{DocumentId, RunId, WorkspaceId};
-use ade_core::run::RunStatus;
+use ade_core::run::{RunOptions, RunStatus};
 use clap::Args;
 use console::style;
 use serde_json::json;
@@ -34,12 +34,25 @@ pub(super) struct RunArgs {
     /// The config to run, by name or id [default: the only one, or "default"; made from the template when there is none]
     #[arg(long, value_name = "NAME_OR_ID")]
     pub(super) config: Option<String>,
+    /// Only this sheet; may be given several times
+    #[arg(long = "sheet", value_name = "NAME")]
+    pub(super) sheets: Vec<String>,
+    /// Write no outputs: only say what would be mapped and what rules object to
+    #[arg(long)]
+    pub(super) dry_run: bool,
     /// Where to put the outputs and the audit record [default: ade-output/<run id> beside the first file]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Print the run's events as they come, one JSON object a line, and the result as the last line
     #[arg(long)]
     pub(super) json: bool,
+}
+
+impl RunArgs {
+    fn options(&self) -> RunOptions {
+        let input_sheet_names = Some(self.sheets.clone()).filter(|sheets| !sheets.is_empty());
+        RunOptions { dry_run: self.dry_run, input_sheet_names, ..RunOptions::default() }
+    }
 }
 
 /// What a run left on this machine.
@@ -66,7 +79,7 @@ pub(super) async fn run(connection: &ConnectionArgs, args: RunArgs) -> Result<()
     };
     let client = Client::new(&connection.resolve()?)?;
     let mut display = Display::new(args.json);
-    let finished = clean(&client, &mut display, &files, args.config.as_deref(), &out).await;
+    let finished = clean(&client, &mut display, &files, args.config.as_deref(), &args.options(), &out).await;
     display.clear();
     let finished = finished?;
     if args.json {
@@ -83,12 +96,13 @@ pub(super) async fn clean(
     display: &mut Display,
     files: &[LocalFile],
     config: Option<&str>,
+    options: &RunOptions,
     out: &Destination,
 ) -> Result<Finished, CliError> {
     let mut signals = Signals::listen()?;
     let started = OnceCell::new();
     tokio::select! {
-        finished = clean_to_the_end(client, display, files, config, out, &started) => finished,
+        finished = clean_to_the_end(client, display, files, config, options, out, &started) => finished,
         () = signals.stop() => Err(match started.get() {
             None => CliError::interrupted("stopped before the run was started").hint("what was uploaded stays: see `ade documents list`"),
             Some(id) => CliError::interrupted(format!("stopped watching; the run {id} goes on"))
@@ -102,6 +116,7 @@ async fn clean_to_the_end(
     display: &mut Display,
     files: &[LocalFile],
     config: Option<&str>,
+    options: &RunOptions,
     out: &Destination,
     started: &OnceCell<RunId>,
 ) -> Result<Finished, CliError> {
@@ -117,7 +132,7 @@ async fn clean_to_the_end(
                 .ok_or_else(|| CliError::failed("the server named no document").hint("does --url name an ADE of this version?"))?,
         );
     }
-    let (id, stream) = client.create_run(config.id, &documents).await?;
+    let (id, stream) = client.create_run(config.id, &documents, options).await?;
     started.get_or_init(|| id);
     let mut follower = Follower::new(client, Followed::Run(id), 0, Some(stream));
     let lost = |error: ApiError| CliError::from(error).hint(format!("the run goes on; see it with `ade runs show {id}`"));

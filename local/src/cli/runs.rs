@@ -9,6 +9,7 @@ use http::Method;
 use serde_json::json;
 
 use super::client::{Client, Query};
+use super::configs::choose;
 use super::connection::Connection;
 use super::follow::{Followed, follow_logs};
 use super::output::{Column, print_done, print_item, print_list, status, text, time};
@@ -123,9 +124,9 @@ struct Filter {
     /// Only those with this status; may be given several times
     #[arg(long, value_parser = run_status)]
     status: Vec<RunStatus>,
-    /// Only those of this config, by id
-    #[arg(long, value_name = "ID")]
-    config: Option<ade_core::id::ConfigId>,
+    /// Only those of this config, by name, id or directory
+    #[arg(long, value_name = "CONFIG")]
+    config: Option<String>,
     /// Only those with this document, by id
     #[arg(long, value_name = "ID")]
     document: Option<ade_core::id::DocumentId>,
@@ -148,11 +149,15 @@ fn run_status(text: &str) -> Result<RunStatus, String> {
 }
 
 impl Filter {
-    fn query(&self) -> Query {
+    async fn query(&self, client: &Client) -> Result<Query, CliError> {
+        let config = match &self.config {
+            Some(config) => Some(choose(client, Some(config)).await?.config.id),
+            None => None,
+        };
         let active = [RunStatus::Queued, RunStatus::Running];
         let statuses = if self.active { &active[..] } else { &self.status };
         let query = statuses.iter().fold(Query::default(), |query, status| query.with("status", status.word()));
-        query.maybe("config_id", self.config).maybe("input_document_id", self.document).maybe("submitted_by", self.submitted_by.as_ref())
+        Ok(query.maybe("config_id", config).maybe("input_document_id", self.document).maybe("submitted_by", self.submitted_by.as_ref()))
     }
 }
 
@@ -162,7 +167,7 @@ pub(super) async fn run(connection: &Connection, args: RunsArgs) -> Result<(), C
     match args.command {
         RunsCommand::List { filter, limit, json } => {
             let path = format!("/workspaces/{}/runs", client.workspace().await?);
-            let runs = client.first(&path, &filter.query(), limit as usize).await?;
+            let runs = client.first(&path, &filter.query(&client).await?, limit as usize).await?;
             print_list(&runs, json, LIST, "no such runs; start one with `ade run FILE`");
         }
         RunsCommand::Show { run, json } => print_item(&client.ask(Method::GET, &format!("/runs/{run}"), None).await?, json, SHOW),
@@ -182,7 +187,7 @@ pub(super) async fn run(connection: &Connection, args: RunsArgs) -> Result<(), C
             print_done(&answer, json, &format!("{run} is done again as {id}; see it with `ade runs logs --follow {id}`"));
         }
         RunsCommand::Export { filter, out } => {
-            let path = format!("/workspaces/{}/runs{}", client.workspace().await?, filter.query());
+            let path = format!("/workspaces/{}/runs{}", client.workspace().await?, filter.query(&client).await?);
             client.save(&path, "text/csv", out.as_deref()).await?;
         }
         RunsCommand::Outputs { run, out: None, json } => {

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ade_core::id::{BuildId, ConfigId, DocumentId, RunId, WorkspaceId};
+use ade_core::run::RunOptions;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
@@ -161,8 +162,13 @@ impl Client {
     }
 
     /// Creates a run and gets its events as they happen.
-    pub(super) async fn create_run(&self, config: ConfigId, documents: &[DocumentId]) -> Result<(RunId, EventStream), ApiError> {
-        let body = json!({ "stream": true, "input_documents": documents });
+    pub(super) async fn create_run(
+        &self,
+        config: ConfigId,
+        documents: &[DocumentId],
+        options: &RunOptions,
+    ) -> Result<(RunId, EventStream), ApiError> {
+        let body = json!({ "stream": true, "input_documents": documents, "options": options });
         let request = self.request(Method::POST, &format!("/configs/{config}/runs")).json(&body);
         let answer = self.send(request).await?;
         let run = answer.headers().get("x-run-id").and_then(|id| id.to_str().ok()?.parse().ok());
@@ -196,11 +202,7 @@ impl Client {
             Some(body) => request.json(body),
             None => request,
         };
-        let answer = self.send(request.timeout(ANSWER_TIMEOUT).header(ACCEPT, "application/json")).await?;
-        if answer.status() == StatusCode::NO_CONTENT {
-            return Ok(Value::Null);
-        }
-        self.read_json(answer).await
+        self.json(request).await
     }
 
     /// Deletes something whose deletion may take longer than a request (202), and waits until it is done.
@@ -311,7 +313,10 @@ impl Client {
     }
 
     async fn read_json<T: DeserializeOwned>(&self, answer: Response) -> Result<T, ApiError> {
-        serde_json::from_slice(&self.read(answer).await?).map_err(|error| ApiError::Answer(error.to_string()))
+        let body = self.read(answer).await?;
+        // Nothing to say (204) is said as nothing.
+        let json = if body.is_empty() { &b"null"[..] } else { body.as_ref() };
+        serde_json::from_slice(json).map_err(|error| ApiError::Answer(error.to_string()))
     }
 
     /// The whole body of an answer.

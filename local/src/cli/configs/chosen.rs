@@ -9,8 +9,8 @@ use crate::cli::CliError;
 use crate::cli::client::{Client, Config};
 
 /// A config, and the directory that it was named by.
-pub(super) struct Chosen {
-    pub(super) config: Config,
+pub(in crate::cli) struct Chosen {
+    pub(in crate::cli) config: Config,
     pub(super) directory: Option<(Directory, Link)>,
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn linked(client: &Client, directory: &Directory, link: &Link) 
 }
 
 /// The config that a text names: an id, a directory with its files, or a name; without a text that of the current directory.
-pub(super) async fn choose(client: &Client, wanted: Option<&str>) -> Result<Chosen, CliError> {
+pub(in crate::cli) async fn choose(client: &Client, wanted: Option<&str>) -> Result<Chosen, CliError> {
     let directory = match wanted {
         Some(text) => Some(Directory::at(Path::new(text))).filter(Directory::is_linked),
         None => Some(nearest()?),

@@ -27,12 +27,12 @@ use super::follow::{Followed, Follower, verdict};
 use super::local::Signals;
 use super::output::{Column, print_done, print_item, print_list, status, text, time};
 
-use chosen::{Chosen, choose, linked};
+use chosen::{Chosen, linked};
 use directory::{Directory, Known, Link};
 use draft::Draft;
 use sync::{Comparison, Moved};
 
-pub(super) use chosen::named;
+pub(super) use chosen::{choose, named};
 
 /// Make configs, edit them in a directory, check, build and compare them
 #[derive(Debug, Args)]

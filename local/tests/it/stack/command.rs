@@ -71,6 +71,16 @@ async fn run_cleans_files_and_says_how_it_went() {
         assert!(here.path().join(output["path"].as_str().unwrap()).is_file(), "{output:#}");
     }
 
+    let dry = &["run", "return.xlsx", "--dry-run", "--sheet", "New this quarter", "--json"];
+    let dry = output(&mut connected(&stack, dry, here.path()));
+    assert_eq!(dry.status.code(), Some(0), "{}", text(&dry.stderr));
+    let result: Value = serde_json::from_str(text(&dry.stdout).lines().last().unwrap()).unwrap();
+    assert_eq!((&result["status"], &result["outputs"]), (&"succeeded".into(), &serde_json::json!([])));
+    let artifact = std::fs::read(here.path().join(result["artifact"].as_str().unwrap())).unwrap();
+    let artifact: Value = serde_json::from_slice(&artifact).unwrap();
+    let sheets: Vec<_> = artifact["tables"].as_array().unwrap().iter().map(|table| &table["source_sheet"]).collect();
+    assert_eq!(sheets, ["New this quarter"]);
+
     let missing = output(&mut connected(&stack, &["run", "no-such-file.xlsx"], here.path()));
     assert_refused(&missing, 2, &["no-such-file.xlsx", "hint: "]);
     let unknown = output(&mut connected(&stack, &["run", "people.csv", "--config", "nobody"], here.path()));

@@ -78,9 +78,21 @@ async fn runs_and_builds_are_looked_after() {
 
     let build = record["build_id"].as_str().unwrap();
     assert!(says(&stack, &["builds", "list", &config]).contains(build));
+    let name = stack.api.get(&format!("/workspaces/{}/configs/{config}", stack.workspace)).await.expect(200)["name"].clone();
+    let name = name.as_str().unwrap();
+    assert!(says(&stack, &["builds", "list", name]).contains(build));
+    assert!(says(&stack, &["runs", "list", "--config", name]).contains(&run));
+    assert!(says(&stack, &["runs", "export", "--config", name]).contains(&run));
+    let rules = here.path().join("rules");
+    says(&stack, &["configs", "pull", rules.to_str().unwrap(), "--config", name]);
+    assert!(says(&stack, &["runs", "list", "--config", rules.to_str().unwrap()]).contains(&run), "named by its directory");
+    for unknown in [&["builds", "create", "nobody"][..], &["runs", "list", "--config", "nobody"]] {
+        let refused = finished(command(&stack, unknown), 2);
+        assert!(refused.contains("nobody") && refused.contains(name), "{refused}");
+    }
     assert_eq!(lines(&stack, &["builds", "show", build, "--json"])[0]["status"], "active");
     finished(command(&stack, &["builds", "logs", "--follow", build]), 0);
-    let made = lines(&stack, &["builds", "create", &config, "--force", "--wait", "--json"]).remove(0);
+    let made = lines(&stack, &["builds", "create", name, "--force", "--wait", "--json"]).remove(0);
     assert_eq!((&made["status"], &made["reused"]), (&json!("active"), &json!(false)));
 
     let missing = finished(command(&stack, &["runs", "show", "run_01JZX3Q4T5V6W7X8Y9ZABCDEFG"]), 1);
