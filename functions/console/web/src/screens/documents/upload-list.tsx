@@ -16,8 +16,8 @@ export function UploadList({ uploads }: { uploads: Upload[] }) {
   return (
     <Card aria-label="Uploads" role="region">
       <header className="flex h-10 items-center gap-1 border-b border-line px-4">
-        <h2 className="mr-auto text-xs font-medium text-soft" role="status">
-          {moving.length > 0 ? `Uploading ${over.length + 1} of ${uploads.length}` : done.length < uploads.length ? `${done.length} of ${uploads.length} uploaded` : `${done.length} uploaded`}
+        <h2 className="mr-auto text-xs font-medium text-soft">
+          <span role="status">{moving.length > 0 ? `Uploading ${over.length + 1} of ${uploads.length}` : done.length < uploads.length ? `${done.length} of ${uploads.length} uploaded` : `${done.length} uploaded`}</span>
         </h2>
         {failed.length > 1 ? <Button size="small" look="ghost" onClick={() => retryUploads(keysOf(failed))}>Try all again</Button> : null}
         {moving.length > 1 ? <Button size="small" look="ghost" onClick={() => cancelUploads(keysOf(moving))}>Cancel all</Button> : null}
