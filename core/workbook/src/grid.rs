@@ -24,6 +24,29 @@ pub struct Grid {
     pub stopped_early: bool,
     /// Rows that were cut at the cap of empty cells.
     pub truncated_rows: usize,
+    /// Formulas that the workbook holds no value of. Their cells are empty.
+    pub uncomputed: Uncomputed,
+}
+
+/// Formulas without a value: whoever saved the workbook did not compute them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uncomputed {
+    /// How many there are.
+    pub count: usize,
+    /// Row and column of the first [`Uncomputed::MOST_NAMED`], from 0.
+    pub first: Vec<(usize, usize)>,
+}
+
+impl Uncomputed {
+    /// Cells that are named; a sheet may have millions.
+    pub const MOST_NAMED: usize = 20;
+
+    pub(crate) fn add(&mut self, row: u32, column: u32) {
+        self.count += 1;
+        if self.first.len() < Self::MOST_NAMED {
+            self.first.push((row as usize, column as usize));
+        }
+    }
 }
 
 /// Iterator over the rows of a [`Grid`].

@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
-use calamine::{Ods, OdsError, Reader, SheetType, SheetVisible, Xls, XlsError, Xlsb, XlsbError, Xlsx, XlsxError};
+use calamine::{DataRef, Ods, OdsError, Reader, SheetType, SheetVisible, Xls, XlsError, Xlsb, XlsbError, Xlsx, XlsxError};
 
 use crate::{
-    Delimited, DelimitedOptions, Grid, GridBuilder, Kind, Limits, OpenError, ScanCaps, biff, biff12, cell, container, delimited,
-    guard::guard, kind,
+    Delimited, DelimitedOptions, Grid, GridBuilder, Kind, Limits, OpenError, ScanCaps, Uncomputed, biff, biff12, cell, container,
+    delimited, guard::guard, kind,
 };
 
 /// Bytes to read from: a file, a buffer.
@@ -211,8 +211,14 @@ impl Book {
     fn read(&mut self, kind: Kind, name: &str, limits: &Limits, caps: ScanCaps) -> Result<Grid, OpenError> {
         match self {
             Self::Xlsx(book) => {
-                let mut reader = book.worksheet_cells_reader(name).map_err(from_xlsx)?;
-                stream(|| reader.next_cell().map_err(from_xlsx), limits, caps)
+                match xlsx_with_formulas(book, name, limits, caps) {
+                    // A formula that makes no sense must not cost the sheet its values.
+                    Err(OpenError::Corrupt { .. }) => {
+                        let mut reader = book.worksheet_cells_reader(name).map_err(from_xlsx)?;
+                        stream(|| reader.next_cell().map_err(from_xlsx), limits, caps)
+                    }
+                    read => read,
+                }
             }
             Self::Xlsb(book) => {
                 let mut reader = book.worksheet_cells_reader(name).map_err(from_xlsb)?;
@@ -240,7 +246,23 @@ fn read_all(input: &mut Input) -> Result<Vec<u8>, OpenError> {
     Ok(bytes)
 }
 
-type NextCell<'a> = Result<Option<calamine::Cell<calamine::DataRef<'a>>>, OpenError>;
+/// Reads a sheet and counts the formulas that have no value.
+fn xlsx_with_formulas(book: &mut Xlsx<Input>, name: &str, limits: &Limits, caps: ScanCaps) -> Result<Grid, OpenError> {
+    let mut reader = book.worksheet_cells_reader(name).map_err(from_xlsx)?;
+    let mut uncomputed = Uncomputed::default();
+    let next = || {
+        let Some(cell) = reader.next_cell_with_formula_metadata().map_err(from_xlsx)? else { return Ok(None) };
+        if cell.formula.is_some() && matches!(cell.value, DataRef::Empty) {
+            uncomputed.add(cell.pos.0, cell.pos.1);
+        }
+        Ok(Some(calamine::Cell::new(cell.pos, cell.value)))
+    };
+    let mut grid = stream(next, limits, caps)?;
+    grid.uncomputed = uncomputed;
+    Ok(grid)
+}
+
+type NextCell<'a> = Result<Option<calamine::Cell<DataRef<'a>>>, OpenError>;
 
 /// Fills a grid cell by cell. Excel writes cells in reading order; some writers do not, so what goes back is set aside
 /// and the sheet sorted in the end.
@@ -263,7 +285,7 @@ fn stream<'a>(mut next: impl FnMut() -> NextCell<'a>, limits: &Limits, caps: Sca
 
 /// The slow way for sheets whose cells are out of order: what was taken so far is merged with the rest.
 fn sorted<'a>(
-    first: calamine::Cell<calamine::DataRef<'a>>,
+    first: calamine::Cell<DataRef<'a>>,
     mut next: impl FnMut() -> NextCell<'a>,
     limits: &Limits,
     caps: ScanCaps,

@@ -4,7 +4,7 @@
 
 use std::io::{Cursor, Read, Write};
 
-use ade_workbook::{Cell, DelimitedOptions, Grid, Kind, Limits, OpenError, ScanCaps, Visibility, Workbook, probe};
+use ade_workbook::{Cell, DelimitedOptions, Grid, Kind, Limits, OpenError, ScanCaps, Uncomputed, Visibility, Workbook, probe};
 use proptest::prelude::*;
 use rust_xlsxwriter::{ExcelDateTime, Format};
 
@@ -191,6 +191,27 @@ fn formulas_errors_and_blanks() {
     assert_eq!(values(&grid), [vec![Value::Int(2), text("#N/A"), Value::Nothing, Value::Bool(true), text("a")]]);
 }
 
+#[test]
+fn formulas_without_a_value_are_counted_and_the_first_named() {
+    let sheet = r#"<worksheet><sheetData>
+        <row r="1"><c r="A1"><f>1+1</f><v>2</v></c><c r="B1"><f>A1</f><v></v></c><c r="C1" s="0"/><c r="D1" t="str"><f>""</f><v></v></c></row>
+        <row r="3"><c r="A3"><f t="shared" ref="A3:A4" si="0">A1</f></c></row><row r="4"><c r="A4"><f t="shared" si="0"/></c></row>
+        </sheetData></worksheet>"#;
+    let grid = read(hand_made(sheet), "a.xlsx");
+    assert_eq!(grid.uncomputed, Uncomputed { count: 3, first: vec![(0, 1), (2, 0), (3, 0)] });
+
+    let many: String = (1..=100).map(|row| format!(r#"<row r="{row}"><c r="A{row}"><f>B{row}</f></c></row>"#)).collect();
+    let grid = read(hand_made(&format!("<worksheet><sheetData>{many}</sheetData></worksheet>")), "a.xlsx");
+    assert_eq!((grid.uncomputed.count, grid.uncomputed.first.len()), (100, Uncomputed::MOST_NAMED));
+}
+
+#[test]
+fn a_formula_that_makes_no_sense_costs_no_values() {
+    let sheet =
+        r#"<worksheet><sheetData><row r="1"><c r="A1"><f t="shared">1</f><v>7</v></c><c r="B1"><v>8</v></c></row></sheetData></worksheet>"#;
+    assert_eq!(values(&read(hand_made(sheet), "a.xlsx")), [vec![Value::Int(7), Value::Int(8)]]);
+}
+
 fn hand_made(sheet: &str) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let parts = [
@@ -319,6 +340,20 @@ fn xlsb_is_read() {
     assert_eq!([told(0, 0), told(0, 1), told(0, 3)], ["text", "Int(1)", "Bool(true)"]);
     // An error that is in a cell, and one that a formula came to.
     assert_eq!([told(1, 0), told(1, 3), told(1, 4)], ["cached", "#N/A", "#REF!"]);
+}
+
+/// Entries of a directory take several times their size in memory, and what they name costs nothing.
+#[test]
+fn a_directory_beyond_its_limit_is_not_read() {
+    let with = |parts: usize| {
+        let mut archive = zip::ZipWriter::new_append(Cursor::new(xlsx(&[("a", vec![vec![Value::Int(1)]])]))).unwrap();
+        for part in 0..parts {
+            archive.start_file(format!("{part}{}", "x".repeat(60_000)), zip::write::SimpleFileOptions::default()).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    };
+    open(with(100), "a.xlsx").unwrap();
+    assert_eq!(open(with(150), "a.xlsx").unwrap_err().code(), "corrupt");
 }
 
 /// Found by the fuzzer: a cell out of order in a column far beyond any sheet's took minutes.

@@ -357,7 +357,9 @@ ITEMS: dict[str, Item] = {
         rows=[["first_name", "email", "Value"], [*ROW, "=x"]],
     ),
     "formulas that were never computed": Item(
-        raw(f"<row r='2'>{PERSON}<c r='C2'><f>A2</f></c></row>"), rows=[["first_name", "email", "Value"], [*ROW, None]]
+        raw(f"<row r='2'>{PERSON}<c r='C2'><f>A2</f></c></row>"),
+        rows=[["first_name", "email", "Value"], [*ROW, None]],
+        findings=frozenset({"formulas_without_value"}),
     ),
     "dates that count from 1904": Item(sheet([DAY], mac), rows=[["first_name", "email", "Value"], [*ROW, DAY]]),
     "dates that count from 1904 in xlsb": Item(

@@ -50,6 +50,8 @@ class Case:
     modules: tuple[tuple[str, str], ...] = ()
     settings: str = ""
     name: str = "in.csv"
+    error: str = "input_error"
+    """What the old generation ends with when nothing comes of the file."""
 
 
 def both(rows: list[list[Any]]) -> dict[str, Any]:
@@ -107,6 +109,26 @@ CASES: dict[str, Case] = {
         old=[["name", "Amount", "col_3", "Name__2", "Id"], ["Ann", 1, None, "Bob", 7]],
         new=[["name", "Amount"], ["Ann", 1], ["name", "Id"], ["Bob", 7]],
     ),
+    "rows joined into a header are named": Case(
+        [HEAD, ["Email", "Id"], ["Ann", "x"]],
+        **both([["Name Email", "Amount Id"], ["Ann", "x"]]),
+        codes=frozenset({"headers_merged"}),
+    ),
+    "right under data only one row is a header": Case(
+        [HEAD, ["Ann", "x"], HEAD, ["Bob", "Id"], ["Cyd", "y"]],
+        old=[["name", "Amount"], ["Ann", "x"], ["Name Bob", "Amount Id"], ["Cyd", "y"]],
+        new=[["name", "Amount"], ["Ann", "x"], ["name", "Amount"], ["Bob", "Id"], ["Cyd", "y"]],
+    ),
+    "right under data a header of several rows is one that was before": Case(
+        [HEAD, ["Email", "Id"], ["Ann", "x"], HEAD, ["Email", "Id"], ["Bob", "y"]],
+        **both([["Name Email", "Amount Id"], ["Ann", "x"], ["Name Email", "Amount Id"], ["Bob", "y"]]),
+        codes=frozenset({"headers_merged"}),
+    ),
+    "many rows like headers are data": Case(
+        [HEAD, *[["Bob", "Id"]] * 10, ["Cyd", "y"]],
+        old=[["Name Bob", "Amount Id"], ["Cyd", "y"]],
+        new=[["name", "Amount"], *[["Bob", "Id"]] * 10, ["Cyd", "y"]],
+    ),
     "tables start where they start": Case(
         [[], [None, None, *HEAD], [None, None, "Ann", 1]],
         old=[["col_1", "col_2", "name", "Amount"], [None, None, "Ann", 1]],
@@ -151,6 +173,13 @@ CASES: dict[str, Case] = {
         old=[["name", "Amount"], ["Ann", 1], ["Bob", 2]],
         new=[["name", "Amount"], ["Ann", True], ["Bob", 2]],
     ),
+    "tables whose types differ are merged": Case(
+        [HEAD, ["Ann", 1], ["Abe", 2.5], [], HEAD, ["Bob", "free"], ["Cyd", 2], [], HEAD, ["Dan", DAY]],
+        old=None,
+        new=[["name", "Amount"], ["Ann", 1], ["Abe", 2.5], ["Bob", "free"], ["Cyd", 2], ["Dan", DAY]],
+        settings="merge_tables_in_sheet = true",
+        error="pipeline_error",
+    ),
     "blank rows are not data": Case(
         [HEAD, ["Ann", 1], [], ["Bob", 2]], **both([["name", "Amount"], ["Ann", 1], ["Bob", 2]])
     ),
@@ -173,7 +202,7 @@ def test_both_generations(
     expected = case.old if generation == 1 else case.new
     if expected is None:
         assert outcome.code == 1
-        assert outcome.completed["execution"]["failure"]["code"] == "input_error"
+        assert outcome.completed["execution"]["failure"]["code"] == case.error
         return
     assert outcome.code == 0, outcome.stderr
     found = [list(row) for row in outcome.rows(name=f"{path.stem}_normalized.xlsx") if any(v is not None for v in row)]
@@ -181,6 +210,13 @@ def test_both_generations(
     assert [row[:width] for row in found] == [row + [None] * (width - len(row)) for row in expected]
     if generation == 2:
         assert case.codes <= outcome.finding_codes
+
+
+def test_tables_that_can_not_be_merged_are_named(classic: Any, process: Any, workbook: Any) -> None:
+    rows = [HEAD, ["Ann", 1], HEAD, ["Bob", "free"]]
+    outcome = process(workbook({"Pay": rows}), classic(settings="merge_tables_in_sheet = true"))
+    message = outcome.completed["execution"]["failure"]["message"]
+    assert "Tables of 'Pay' can't be merged: column 'Amount' is Int64 in table 0 (A1:B2) and String in table" in message
 
 
 @pytest.mark.parametrize("generation", [1, 2])

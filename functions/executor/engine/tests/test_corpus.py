@@ -44,16 +44,22 @@ def write(name: str, folder: Path) -> Path:
     return path
 
 
-def result(path: Path, config: Path) -> dict[str, Any]:
-    """What a person would check: where the tables are, what their columns became, what came out and what was said."""
+def process(path: Path, config: Path) -> Path:
+    """The output of a file; the artifact is beside it."""
     request = RunRequest(
         config_package=config, input_file=path, output_dir=path.parent, artifact_path=path.parent / "artifact.json"
     )
     outcome = Engine(Settings.load(config, log_level=60)).run(request)
     assert outcome.status is RunStatus.SUCCEEDED, outcome.error
+    return outcome.output_path
+
+
+def result(path: Path, config: Path) -> dict[str, Any]:
+    """What a person would check: where the tables are, what their columns became, what came out and what was said."""
+    output = process(path, config)
     artifact = json.loads((path.parent / "artifact.json").read_text("utf-8"))
     jsonschema.validate(artifact, SCHEMA)
-    book = openpyxl.load_workbook(outcome.output_path)
+    book = openpyxl.load_workbook(output)
     return {
         "tables": [
             {
@@ -82,6 +88,23 @@ def test_case(name: str, config: Path, tmp_path: Path) -> None:
     if os.environ.get("UPDATE"):
         golden.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
     assert found == json.loads(golden.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_every_row_is_in_a_table_or_a_finding(name: str, config: Path, tmp_path: Path) -> None:
+    path = write(name, tmp_path)
+    process(path, config)
+    artifact = json.loads((tmp_path / "artifact.json").read_text("utf-8"))
+    found: set[int] = set()
+    for table in artifact["tables"]:
+        first, last = (int("".join(filter(str.isdigit, cell))) for cell in table["region"].split(":"))
+        # Of a header of several rows only the first is known to be one; a finding has to name the others.
+        found |= {first, *range(first + table["header"]["row_count"], last + 1)}
+    for note in artifact["notes"]:
+        found |= set(note["meta"].get("rows", []))
+    sheet = openpyxl.load_workbook(path).active
+    filled = {row[0].row for row in sheet.iter_rows() if any(str(cell.value or "").strip() for cell in row)}
+    assert filled <= found
 
 
 def test_every_golden_file_has_a_case() -> None:

@@ -227,3 +227,24 @@ def test_emails_are_checked(process, template, workbook):
     (issue,) = outcome.artifact["tables"][0]["validation_issues"]
     assert (issue["cell"], issue["field"], issue["value"]) == ("Sheet1!C3", "email", "not given")
     assert issue["output_cell"] == "Sheet1!C3"
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_formulas_that_nobody_computed_are_told(process, template, workbook, generation):
+    (template / "settings.toml").write_text(f"engine = {generation}\n")
+    mirrored = [[f"=Data!A{row}", f"=Data!B{row}"] for row in range(2, 32)]
+    sheets = {
+        "Pay": [["First Name", "Hours", "Gross"], ["Ann", 2, "=B2*3"], ["Bob", 4, None]],
+        "Mirror": [["First Name", "Email"], *mirrored],
+        "Data": [["First Name", "Email"], *[["Ann", "a@b.c"]] * 30],
+    }
+    outcome = process(workbook(sheets), template)
+    told = [note for note in outcome.artifact["notes"] if note["code"] == "formulas_without_value"]
+    assert [(note["severity"], note["count"], note["meta"]["sheet_name"]) for note in told] == [
+        ("warning", 1, "Pay"),
+        ("warning", 60, "Mirror"),
+    ]
+    assert told[0]["message"].endswith(": C2")
+    assert told[1]["message"].endswith(", A11, B11, …")
+    assert [note["meta"]["cells"][:3] for note in told] == [["C2"], ["A2", "B2", "A3"]]
+    assert outcome.artifact["tables"][0]["rows"]["output"] == 2

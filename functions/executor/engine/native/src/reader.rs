@@ -9,7 +9,13 @@ use pyo3::{
     types::{PyDict, PyList},
 };
 
-use crate::{arrow::Array, columns, error::from_open, objects, signals::Signals};
+use crate::{
+    arrow::Array,
+    columns,
+    error::from_open,
+    objects,
+    signals::{Signals, cell_hits},
+};
 
 /// An open workbook.
 #[pyclass(module = "ade_engine._native", frozen)]
@@ -125,6 +131,13 @@ impl Sheet {
         self.grid.truncated_rows
     }
 
+    /// Formulas without a value: how many, and row and column of the first.
+    #[getter]
+    fn uncomputed(&self) -> (usize, Vec<(usize, usize)>) {
+        let found = &self.grid.uncomputed;
+        (found.count, found.first.clone())
+    }
+
     /// A row's cells, up to its last value.
     fn row<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyList>> {
         objects::list(py, &self.grid, self.grid.row(index))
@@ -207,6 +220,11 @@ impl Sheet {
             arrays.set_item(name, Array(array))?;
         }
         Ok(arrays)
+    }
+
+    /// Text cells per row that are one of `texts` (lower case, trimmed), case and white space around them aside.
+    fn cell_hits(&self, py: Python<'_>, texts: HashSet<String>) -> Array {
+        Array(py.detach(|| cell_hits(&self.grid, &texts)))
     }
 
     /// The same sheet with nothing but columns `first..last`; rows and columns keep their numbers.

@@ -17,7 +17,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Scans every row. `words` are lower case; a hit is a token (a run of letters and digits) of a text cell without "@".
+    /// Scans every row. `words` are lower case; a hit is a text cell without "@" that has one of them among its tokens
+    /// (runs of letters and digits).
     pub(crate) fn scan(grid: &Grid, words: &HashSet<String>) -> Self {
         let mut signals = Self::default();
         let mut token = String::new();
@@ -34,7 +35,7 @@ impl Signals {
                         text += 1;
                         digit += u32::from(value.chars().any(char::is_numeric));
                         if !words.is_empty() && !value.contains('@') {
-                            hits += count_hits(value, words, &mut token);
+                            hits += u32::from(has_word(value, words, &mut token));
                         }
                     }
                     Cell::Int(_) | Cell::Float(_) => numeric += 1,
@@ -67,18 +68,37 @@ impl Signals {
     }
 }
 
-fn count_hits(value: &str, words: &HashSet<String>, token: &mut String) -> u32 {
-    value
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|part| {
-            token.clear();
-            if part.is_ascii() {
-                token.push_str(part);
-                token.make_ascii_lowercase();
-            } else {
-                token.extend(part.chars().flat_map(char::to_lowercase));
-            }
-            words.contains(token.as_str())
-        })
-        .count() as u32
+/// Text cells per row that are one of `texts` (lower case, trimmed), case and white space around them aside.
+pub(crate) fn cell_hits(grid: &Grid, texts: &HashSet<String>) -> ArrayRef {
+    let longest = texts.iter().map(String::len).max().unwrap_or_default();
+    let mut lower = String::new();
+    let mut is_hit = |cell: Cell| {
+        let Cell::Text(index) = cell else { return false };
+        let text = grid.text(index).trim();
+        // What is longer in ASCII stays longer in lower case, and most of a sheet is.
+        if text.is_empty() || (text.len() > longest && text.is_ascii()) {
+            return false;
+        }
+        lower_into(text, &mut lower);
+        texts.contains(lower.as_str())
+    };
+    let counts = grid.rows().map(|row| row.iter().filter(|&&cell| is_hit(cell)).count() as u32);
+    Arc::new(UInt32Array::from_iter_values(counts))
+}
+
+fn has_word(value: &str, words: &HashSet<String>, token: &mut String) -> bool {
+    value.split(|c: char| !c.is_alphanumeric()).any(|part| {
+        lower_into(part, token);
+        words.contains(token.as_str())
+    })
+}
+
+fn lower_into(text: &str, lower: &mut String) {
+    lower.clear();
+    if text.is_ascii() {
+        lower.push_str(text);
+        lower.make_ascii_lowercase();
+    } else {
+        lower.extend(text.chars().flat_map(char::to_lowercase));
+    }
 }

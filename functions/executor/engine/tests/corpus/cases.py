@@ -19,6 +19,21 @@ CYD = ["Cyd", "Day", "cyd@x.org", 12, DAY]
 NAMES = ["Full Name", "E-mail"]
 JANE = ["Doe, Jane Q", "jane@x.org"]
 MAX = ["Max Mid Muster", "max@x.org"]
+PEOPLE = ["First Name", "Last Name", "Email"]
+PHONES = ["First Name", "Last Name", "Phone"]
+GROUPS = ["Person", None, "Contact"]
+STREETS = ["Name", "Street", "City"]
+PLACES = [
+    ["Ann Lee", "Main Street", "Oslo"],
+    ["Bob Ray", "State Street", "Mexico City"],
+    ["Cyd Day", "First Street", "New York City"],
+    ["Dan Fox", "Oak Lane", "Bonn"],
+]
+
+
+def people(*names: str) -> Rows:
+    return [[name, "Lee", f"{name.lower()}@x.org"] for name in names]
+
 
 SHEETS: dict[str, Rows] = {
     "plain": [HEADER, ANN, BOB],
@@ -75,6 +90,36 @@ SHEETS: dict[str, Rows] = {
     "sparse": [HEADER, ["Ann"], [None, None, "bob@x.org"], [None, None, None, 3]],
     "empty_columns": [["Email", None, None, "Hours"], ["ann@x.org", None, None, 1], ["bob@x.org", None, None, 2]],
     "names_in_every_order": [["Name", "Hours"], ["Doe, Jane", 1], ["Jane Q. Doe", 2], ["Cher", 3], ["  A   B  ", 4]],
+    "streets_and_cities": [STREETS, *PLACES],
+    "streets_and_cities_after_a_gap": [STREETS, PLACES[0], [], *PLACES[1:]],
+    "streets_and_cities_alone": [row[1:] for row in (STREETS, *PLACES)],
+    "one_column_of_cities": [["City"], ["Mexico City"], ["Oslo"], ["New York City"]],
+    "addresses": [
+        ["Name", "Address", "Phone"],
+        ["Ann Lee", "5 High Street", "555-0101"],
+        ["Bob Ray", "12 State Street, New York City", "555-0102"],
+        ["Cyd Day", "7 Oak Lane", "555-0103"],
+        ["Di Fox", "40 Lake Street, Salt Lake City", "555-0104"],
+    ],
+    "addresses_after_a_gap": [
+        ["Name", "Address"], ["Ann Lee", "5 High Street"], [], ["Bob Ray", "Oak Lane"], ["Cyd Day", "7 Oak Lane"],
+    ],
+    "states_of_work": [
+        ["Name", "Rate", "Status"],
+        ["Ann Lee", "Full", "Active"],
+        ["Bob Ray", "Pension start", "End date"],
+        ["Cyd Day", "Half", "Active"],
+    ],
+    "words_after_a_hole": [["Name", "Hours"], ["Ann Lee", 5], ["Bob Ray"], ["Cyd Day", "free"], ["Di Fox", 7]],
+    "printed_pages": [PEOPLE, *people("Ann", "Bob"), PEOPLE, *people("Cyd", "Dan"), PEOPLE, *people("Eve")],
+    "printed_pages_with_groups": [GROUPS, PEOPLE, *people("Ann", "Bob"), GROUPS, PEOPLE, *people("Cyd")],
+    "printed_pages_after_a_gap": [PEOPLE, *people("Ann"), [], *people("Bob"), PEOPLE, *people("Cyd")],
+    "groups_after_a_gap": [GROUPS, PEOPLE, *people("Ann"), [], ["Human", None, "Reach"], PHONES, ["Bob", "Ray", "-"]],
+    "fewer_columns_without_gap": [HEADER, ANN, PHONES, ["Bob", "Ray", "none"]],
+    "labels_and_values": [["Name", "Ann Lee"], ["Email", "ann@x.org"], ["Hours", 5]],
+    "labels_and_values_with_colons": [["Name:", "Ann Lee"], ["Email:", "ann@x.org"], ["Hours:", 5]],
+    "label_value_above": [["Company", "Acme Ltd"], PEOPLE, *people("Ann")],
+    "answers_like_headers": [["Question", "Yes", "No"], ["Why", "No", "No"], ["Who", "Yes", "-"], ["How", "-", "Yes"]],
     "words_like_headers": [["Name", "City", "Status"], ["State Street", "First", "start"], ["Job", "Name", "end"]],
 }  # fmt: skip
 

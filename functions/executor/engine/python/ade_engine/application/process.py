@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ade_engine.models.extension import HookName
 from ade_engine.pipeline import columns, frames, hooks, merge, provenance, regions, rows, rules
 from ade_engine.pipeline.context import counted
+from ade_engine.pipeline.formulas import tell_about_uncomputed
 from ade_engine.pipeline.output import Handling, Originals, OutputBook
 from ade_engine.pipeline.proxies import SourceBook
 from ade_engine.pipeline.report import SheetRecord
@@ -94,6 +95,7 @@ class _Sheet:
             "sheet.started", f"Sheet '{ref.name}'", data={"sheet_name": ref.name, "sheet_index": ref.index}
         )
         self._warn_about_caps()
+        tell_about_uncomputed(run, self.grid, ref.name)
         hooks.notify(run, HookName.ON_SHEET_START, {**self.common, **self.source})
         run.begin(rows.STAGE, ref.name, self.grid.height)
         blocks = regions.detect(run, self.grid, self._classify, ref.name)
@@ -112,7 +114,8 @@ class _Sheet:
     def _let_go(self, tables: list[Table]) -> None:
         """Frees the cells before writing when nobody can ask for them any more: a large sheet takes half the memory."""
         run = self.run
-        wanted = run.settings.write_formulas or any(table.source.mixed for table in tables)
+        merged = run.settings.merge_tables_in_sheet and len(tables) > 1
+        wanted = run.settings.write_formulas or merged or any(table.source.mixed for table in tables)
         if not wanted and not any(run.registry.hooks.values()):
             for table in tables:
                 table.source = table.source.released()
@@ -178,7 +181,7 @@ class _Sheet:
 
     def _write_merged(self, tables: list[Table]) -> None:
         """All tables as one. Each keeps its own place in it, so that its issues find their cells."""
-        merged = merge.union([table.frame for table in tables])
+        merged = merge.union(tables, modern=self.run.modern)
         self._write_table(tables[0], merged, tables)
         placement = tables[0].placement
         assert placement is not None

@@ -1,34 +1,62 @@
-"""Ordering and joining the tables of a sheet."""
+"""Joining the tables of a sheet."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from ade_engine.models.errors import PipelineError
+from ade_engine.pipeline.frames import as_text
+
+if TYPE_CHECKING:
+    from ade_engine.pipeline.table import Table
 
 STAGE = "merge_tables"
 
 
-def union(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """All rows under the ordered union of all columns."""
+def union(tables: list[Table], *, modern: bool) -> pl.DataFrame:
+    """All rows under the ordered union of all columns. What is of different types in different tables is text, or for
+    configs of engine 1.9 an error."""
     dtypes: dict[str, Any] = {}
-    for frame in frames:
-        for name, dtype in frame.schema.items():
-            dtypes[name] = _common(name, dtypes[name], dtype) if name in dtypes else dtype
-    aligned = [
-        frame.select(
-            (pl.col(name) if name in schema else pl.lit(None)).cast(dtype).alias(name) for name, dtype in dtypes.items()
-        )
-        if dtypes
-        else frame
-        for frame, schema in ((frame, frame.schema) for frame in frames)
-    ]
-    return pl.concat(aligned, how="vertical")
+    first: dict[str, Table] = {}
+    for table in tables:
+        for name, dtype in table.frame.schema.items():
+            common = _common(dtypes[name], dtype) if name in dtypes else dtype
+            if common is None and not modern:
+                raise _differs(name, first[name], table)
+            dtypes[name] = pl.String if common is None else common
+            if dtype != pl.Null:
+                first.setdefault(name, table)
+    return pl.concat([_aligned(table.frame, dtypes) for table in tables], how="vertical")
 
 
-def _common(name: str, left: Any, right: Any) -> Any:
+def _aligned(frame: pl.DataFrame, dtypes: dict[str, Any]) -> pl.DataFrame:
+    """A frame with all columns, in order and of their common types."""
+    columns = []
+    schema = frame.schema
+    for name, dtype in dtypes.items():
+        if name not in schema:
+            columns.append(pl.repeat(None, frame.height, dtype=dtype, eager=True).alias(name))
+        elif dtype == pl.String and schema[name] != pl.String:
+            columns.append(pl.Series(name, [as_text(value) for value in frame[name].to_list()], dtype=pl.String))
+        else:
+            columns.append(frame[name].cast(dtype))
+    return pl.DataFrame(columns)
+
+
+def _differs(name: str, one: Table, other: Table) -> PipelineError:
+    types = " and ".join(
+        f"{table.frame.schema[name]} in table {table.index} ({table.region.a1})" for table in (one, other)
+    )
+    return PipelineError(
+        f"Tables of '{one.sheet.name}' can't be merged: column '{name}' is {types}; with engine = 2 it would be text",
+        stage=STAGE,
+    )
+
+
+def _common(left: Any, right: Any) -> Any:
+    """The type that holds values of two types, None if there is none."""
     if left == right or right == pl.Null:
         return left
     if left == pl.Null:
@@ -39,7 +67,7 @@ def _common(name: str, left: Any, right: Any) -> Any:
         return pl.Float64
     if {left.base_type(), right.base_type()} <= {pl.Date, pl.Datetime}:
         return pl.Datetime("us")
-    raise PipelineError(f"Tables can't be merged: column '{name}' is {left} in one and {right} in another", stage=STAGE)
+    return None
 
 
 def _wider(left: Any, right: Any) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ade_engine.models.errors import InputError
 from ade_engine.models.table import TableRegion
@@ -26,6 +26,8 @@ HEADER = "header"
 DATA = "data"
 MOST_SIDE_BY_SIDE = 64
 """Tables next to each other; what has more gaps is one table with gaps."""
+MOST_HEADER_ROWS = 10
+"""Rows of one header; what has more is data that looks like headers."""
 NAMED_ROWS = 50
 PEEKED_ROWS = 50
 
@@ -279,16 +281,43 @@ class _Modern(_Detector):
             self.say_inferred(header)
             return [self._band([header], self.height, inferred=True)]
         bands = self._above(headers[0][0])
-        for group, following in zip(headers, [*headers[1:], None], strict=True):
-            end = following[0] if following else self.height
-            bands.append(self._band(self._believable(group, end), end, inferred=False))
+        bands += [self._band(header, end, inferred=False) for header, end in self._believable(headers)]
         return bands
 
-    def _believable(self, group: list[int], end: int) -> list[int]:
-        """A stack of headers with nothing under it is a header and data that look alike."""
-        if len(group) > 1 and not any(self._may_be_data(row) for row in range(group[-1] + 1, end)):
-            return group[:1]
-        return group
+    def _believable(self, groups: list[list[int]]) -> list[tuple[list[int], int]]:
+        """Headers and the ends of their tables. Header rows under each other are one header, but a header and data that
+        look alike when nothing is under them or when they are many, and also right under data, unless they repeat a
+        header above."""
+        found: list[tuple[list[int], int]] = []
+        stacks: list[list[int]] = []
+        known: set[tuple[Any, ...]] = set()
+        for group, following in zip(groups, [*groups[1:], [self.height]], strict=True):
+            end = following[0]
+            header = group[:1]
+            if 1 < len(group) <= MOST_HEADER_ROWS and any(map(self._may_be_data, range(group[-1] + 1, end))):
+                cells = tuple(tuple(self.sheet.row(row)) for row in group)
+                if not found or not self._may_be_data(group[0] - 1) or cells in known:
+                    header = group
+                    stacks.append(group)
+                    known.add(cells)
+            found.append((header, end))
+        self._name_stacks(stacks)
+        return found
+
+    def _name_stacks(self, stacks: list[list[int]]) -> None:
+        """A finding for rows that became parts of headers: a detector that is wrong about them takes data away."""
+        if not stacks:
+            return
+        rows = [row + 1 for stack in stacks for row in stack]
+        shown = ", ".join(f"{stack[0] + 1}-{stack[-1] + 1}" for stack in stacks[:NAMED_ROWS])
+        more = ", …" if len(stacks) > NAMED_ROWS else ""
+        self.run.find(
+            "headers_merged",
+            f"'{self.sheet_name}': rows joined into a header: {shown}{more}",
+            count=len(rows),
+            sheet_name=self.sheet_name,
+            rows=rows,
+        )
 
     def _header_groups(self) -> list[list[int]]:
         groups: list[list[int]] = []

@@ -73,11 +73,15 @@ class RowBatch(Sequence[list[Any]]):
         return self._count("numeric_or_digit")
 
     def word_hits(self, words: set[str] | frozenset[str]) -> pl.Series:
-        """How many tokens of text cells without "@" are among ``words`` (lower case)."""
+        """How many text cells without "@" have a token that is among ``words`` (lower case)."""
         counts = {name: pl.Series(array).alias(name) for name, array in self._sheet.signals(set(words)).items()}
         hits = counts.pop("word_hits")
         self._counts = counts
         return hits
+
+    def cell_hits(self, texts: set[str] | frozenset[str]) -> pl.Series:
+        """How many text cells are one of ``texts`` (lower case, no white space around them)."""
+        return pl.Series(self._sheet.cell_hits(set(texts)))
 
     def _count(self, name: str) -> pl.Series:
         if self._counts is None:

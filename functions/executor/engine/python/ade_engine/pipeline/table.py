@@ -159,20 +159,21 @@ class Table:
     def originals(self, written: pl.DataFrame) -> dict[str, tuple[list[int], list[int]]]:
         """Sheet row and column (from 0) of the values that columns of mixed types still hold; -1 where a rule made one.
 
-        Such columns are texts for rules. What no rule touched goes out as it came in, numbers as numbers.
+        Such columns are texts for rules, or became texts when tables were merged. What no rule touched goes out as it
+        came in, numbers as numbers.
         """
         found = {}
-        schema = written.schema
+        before, after = self.frame.schema, written.schema
         for index, header in enumerate(self.source.headers):
-            if header.name not in self.source.mixed:
-                continue
             name = self.mapping.names[index]
-            if name in self.transformed or schema.get(name) != pl.String:
+            if name in self.transformed or name not in before or after.get(name) != pl.String:
                 continue
-            values = dict(zip(self.source.source_rows(), self.source.values(index), strict=True))
+            if header.name not in self.source.mixed and before[name] == pl.String:
+                continue
+            cells = dict(zip(self.source.source_rows(), self.source.values(index), strict=True))
             rows = [
-                row - 1 if row is not None and not isinstance(values[row], str) and as_text(values[row]) == text else -1
-                for row, text in zip(self.rows, written[name].to_list(), strict=True)
+                row - 1 if row is not None and _is_kept(cells[row], value) else -1
+                for row, value in zip(self.rows, self.frame[name].to_list(), strict=True)
             ]
             found[name] = (rows, [self.source.block.first_column + index] * len(rows))
         return found
@@ -213,6 +214,11 @@ class Table:
             output_region=self.placement.region if self.placement else None,
             output_sheet_name=self.placement.title if self.placement else None,
         )
+
+
+def _is_kept(cell: Any, value: Any) -> bool:
+    """Whether a value is still what its cell held, and that more than a text."""
+    return not isinstance(cell, str) and (as_text(cell) if isinstance(value, str) else cell) == value
 
 
 def filled_cells(column: pl.Series) -> int:
