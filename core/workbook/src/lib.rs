@@ -20,7 +20,6 @@ mod grid;
 mod guard;
 mod kind;
 mod limits;
-mod metered;
 mod preview;
 mod shown;
 mod workbook;

@@ -342,6 +342,136 @@ fn xlsb_is_read() {
     assert_eq!([told(1, 0), told(1, 3), told(1, 4)], ["cached", "#N/A", "#REF!"]);
 }
 
+fn hand_made(sheet: &str) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let parts = [
+        (
+            "_rels/.rels",
+            r#"<Relationships><Relationship Id="r0" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#,
+        ),
+        ("xl/workbook.xml", r#"<workbook xmlns:r="r"><sheets><sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>"#),
+        (
+            "xl/_rels/workbook.xml.rels",
+            r#"<Relationships><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/s.xml"/></Relationships>"#,
+        ),
+        ("xl/worksheets/s.xml", sheet),
+    ];
+    for (name, content) in parts {
+        archive.start_file(name, zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated)).unwrap();
+        archive.write_all(content.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Nothing),
+        any::<bool>().prop_map(Value::Bool),
+        (-1_000_000_000_i64..1_000_000_000).prop_map(Value::Int),
+        (-1e12..1e12_f64).prop_filter("a fraction", |v| v.fract() != 0.0).prop_map(Value::Float),
+        "[a-zA-Z0-9 =é漢🎉]{1,12}".prop_map(Value::Text),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_written_is_read(rows in prop::collection::vec(prop::collection::vec(any_value(), 0..6), 0..12)) {
+        let grid = read(xlsx(&[("A", rows.clone())]), "a.xlsx");
+        let mut expected: Vec<Vec<Value>> = rows;
+        for row in &mut expected {
+            while row.last() == Some(&Value::Nothing) {
+                row.pop();
+            }
+        }
+        while expected.last().is_some_and(Vec::is_empty) {
+            expected.pop();
+        }
+        prop_assert_eq!(values(&grid), expected);
+    }
+
+    #[test]
+    fn damage_is_an_error_or_a_grid_and_never_a_panic(at in 0.0..1.0_f64, with in any::<[u8; 4]>(), cut in 0.2..1.0_f64, name in prop::sample::select(vec!["a.xlsx", "a.xlsb", "a.ods", "a.csv"])) {
+        let mut bytes = xlsx(&[("A", vec![vec![text("x"), Value::Int(1)], vec![Value::Float(0.5)]])]);
+        let spot = (at * (bytes.len() - 4) as f64) as usize;
+        bytes[spot..spot + 4].copy_from_slice(&with);
+        bytes.truncate((bytes.len() as f64 * cut) as usize);
+        if let Ok(mut book) = open(bytes, name) {
+            let _ = book.read_sheet(0, ScanCaps::default());
+        }
+    }
+
+    #[test]
+    fn noise_behind_an_old_magic_never_panics(noise in prop::collection::vec(any::<u8>(), 512..4096)) {
+        let bytes = [&CFB_MAGIC[..], &noise].concat();
+        prop_assert!(open(bytes, "a.xls").is_err());
+    }
+}
+
+/// Found by the fuzzer: calamine reserves what the file claims, and memory that can't be had ends the process.
+#[test]
+fn shared_strings_can_not_be_claimed() {
+    let mut archive = zip::ZipWriter::new_append(Cursor::new(hand_made("<worksheet><sheetData/></worksheet>"))).unwrap();
+    archive.start_file("xl/sharedStrings.xml", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(br#"<x/><sst uniqueCount="1099511627776"></sst>"#).unwrap();
+    let error = open(archive.finish().unwrap().into_inner(), "a.xlsx").unwrap_err();
+    assert_eq!(error.code(), "corrupt", "{error}");
+}
+
+/// Found by the fuzzer: calamine waits for the end of a table for ever.
+#[test]
+fn an_ods_that_ends_too_early_is_damaged() {
+    for content in ["<a><table:table table:name=\"A\">", "<table:table table:name=\"A\"><table:table-row></a>"] {
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in [("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), ("content.xml", content)] {
+            archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            archive.write_all(content.as_bytes()).unwrap();
+        }
+        let error = open(archive.finish().unwrap().into_inner(), "a.ods").unwrap_err();
+        assert_eq!(error.code(), "corrupt", "{error}");
+    }
+}
+
+/// Tables that are told, and one that tells less than it holds.
+#[test]
+fn shared_strings_have_a_limit() {
+    let told = r#"<sst uniqueCount="11">"#.to_owned() + &"<si><t>x</t></si>".repeat(11) + "</sst>";
+    let untold = "<sst>".to_owned() + &"<si/>".repeat(11) + "</sst>";
+    for (table, most, opens) in [(&told, 10, false), (&untold, 10, false), (&told, 11, true), (&untold, 11, true)] {
+        let mut archive = zip::ZipWriter::new_append(Cursor::new(hand_made("<worksheet><sheetData/></worksheet>"))).unwrap();
+        archive.start_file("xl/sharedStrings.xml", zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(table.as_bytes()).unwrap();
+        let limits = Limits { shared_strings: most, ..Limits::default() };
+        let opened = probe(archive.finish().unwrap(), "a.xlsx", &limits);
+        assert_eq!(opened.map_err(|error| error.code()).is_ok(), opens, "{table}");
+    }
+    for (name, bytes) in [("a.xls", &include_bytes!("seeds/small.xls")[..]), ("a.xlsb", &include_bytes!("seeds/small.xlsb")[..])] {
+        let none = Limits { shared_strings: 0, ..Limits::default() };
+        assert_eq!(probe(Cursor::new(bytes), name, &none).unwrap_err().code(), "too_large", "{name}");
+        probe(Cursor::new(bytes), name, &Limits::default()).unwrap();
+    }
+}
+
+/// Made by the engine's `tests/xlsb.py`: strings, numbers, a boolean, what formulas came to, a date, an error, a hidden sheet.
+#[test]
+fn xlsb_is_read() {
+    let mut book = open(include_bytes!("seeds/small.xlsb").to_vec(), "a.xlsb").unwrap();
+    assert_eq!(book.kind(), Kind::Xlsb);
+    let states: Vec<_> = book.sheets().iter().map(|sheet| sheet.visibility).collect();
+    assert_eq!(states, [Visibility::Visible, Visibility::Hidden]);
+    let grid = book.read_sheet(0, ScanCaps::default()).unwrap();
+    let day = 86_400_000_000;
+    assert_eq!(grid.row(1)[1..3], [Cell::Float(3.5), Cell::DateTime(19_782 * day + day / 2)]);
+    let told = |row: usize, column: usize| match grid.cell(row, column) {
+        Cell::Text(index) => grid.text(index).to_owned(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!([told(0, 0), told(0, 1), told(0, 3)], ["text", "Int(1)", "Bool(true)"]);
+    // An error that is in a cell, and one that a formula came to.
+    assert_eq!([told(1, 0), told(1, 3), told(1, 4)], ["cached", "#N/A", "#REF!"]);
+}
+
 /// Entries of a directory take several times their size in memory, and what they name costs nothing.
 #[test]
 fn a_directory_beyond_its_limit_is_not_read() {
