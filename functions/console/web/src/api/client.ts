@@ -1,7 +1,7 @@
 /** The typed client of the API, generated from its description. It adds the key, and turns refusals into `Problem`s. */
 import createClient, { type Middleware } from "openapi-fetch";
 import { currentKey } from "@/session/provider";
-import { getSession, signOut } from "@/session/session";
+import { getSession, lose } from "@/session/session";
 import { Problem } from "./problem";
 import type { components, paths } from "./schema";
 
@@ -17,14 +17,23 @@ const signedIn: Middleware = {
     if (key) request.headers.set("Authorization", `Bearer ${key}`);
     return request;
   },
-  async onResponse({ response }) {
+  async onResponse({ request, response }) {
     if (response.ok) return;
-    // The key was revoked or has expired: everything would fail from here on.
-    if (response.status === 401 && getSession()) signOut();
+    noticeRefusal(response, request.headers);
     throw await Problem.of(response);
   },
-  onError: ({ error }) => (error instanceof Error && error.name === "AbortError" ? error : Problem.offline()),
+  onError: ({ error }) => offlineUnlessStopped(error),
 };
+
+/** A key that was revoked or has expired is good for nothing more. It may have been replaced since the request was sent. */
+function noticeRefusal(response: Response, sent: Headers): void {
+  const session = getSession();
+  if (response.status === 401 && session && sent.get("Authorization") === `Bearer ${session.key}`) lose();
+}
+
+function offlineUnlessStopped(error: unknown): Error {
+  return error instanceof Error && error.name === "AbortError" ? error : Problem.offline();
+}
 
 export const api = createClient<paths>({
   baseUrl: apiBase,
@@ -35,21 +44,31 @@ api.use(signedIn);
 
 /** The data of an answer; refusals have become errors before. */
 export async function data<T>(answer: Promise<{ data?: T; response: Response }>): Promise<T> {
-  const { data } = await answer;
+  const { data } = await answer.catch((error: unknown) => {
+    // The connection broke within the answer.
+    throw error instanceof TypeError ? Problem.offline() : error;
+  });
   return data as T;
 }
 
-/** Asks for something that is not a JSON document, such as a stream of events. */
+/** Asks for something that is not a JSON document, such as a stream of events. Refusals are answers here. */
 export async function open(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   const key = await currentKey();
   if (key) headers.set("Authorization", `Bearer ${key}`);
-  return fetch(apiBase + path, { ...init, headers });
+  const response = await fetch(apiBase + path, { ...init, headers }).catch((error: unknown) => {
+    throw offlineUnlessStopped(error);
+  });
+  noticeRefusal(response, headers);
+  return response;
 }
 
 /** Fetches a presigned URL. It holds its own permission, and a second one would be refused. */
 export async function fetchStored(url: string, init: RequestInit = {}): Promise<Response> {
-  const response = await fetch(url, { ...init, credentials: "omit", referrerPolicy: "no-referrer" });
+  const response = await fetch(url, { ...init, credentials: "omit", referrerPolicy: "no-referrer" }).catch((error: unknown) => {
+    if (error instanceof Error && error.name === "AbortError") throw error;
+    throw new Problem(0, "storage_unreachable", "The storage can't be reached, where ADE keeps files. A firewall or a browser extension may be in the way.");
+  });
   if (!response.ok) throw new Problem(response.status, "storage", `The storage answered ${response.status}.`);
   return response;
 }

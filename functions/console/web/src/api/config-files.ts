@@ -26,9 +26,7 @@ const base = ({ workspace, config }: ConfigKey) => `/workspaces/${workspace}/con
 const encoded = (path: string) => path.split("/").map(encodeURIComponent).join("/");
 
 async function ask(path: string, init?: RequestInit): Promise<Response> {
-  const response = await open(path, init).catch((error: unknown) => {
-    throw error instanceof Error && error.name === "AbortError" ? error : Problem.offline();
-  });
+  const response = await open(path, init);
   if (!response.ok) throw await Problem.of(response);
   return response;
 }

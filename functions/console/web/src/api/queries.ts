@@ -1,6 +1,9 @@
 /** What screens read, and how long it stays fresh. */
 import { QueryClient, infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { whenForgotten } from "@/session/session";
 import { type Schemas, api, data, fetchStored } from "./client";
+import { clockAhead } from "./clock";
+import { everyPage } from "./pages";
 import { Problem } from "./problem";
 
 export const queryClient = new QueryClient({
@@ -8,13 +11,16 @@ export const queryClient = new QueryClient({
     queries: {
       staleTime: 5_000,
       // What was refused stays refused; what did not arrive is asked for again.
-      retry: (count, error) => count < 3 && error instanceof Problem && (error.status === 0 || error.status === 429 || error.status >= 500),
-      retryDelay: (attempt) => Math.min(500 * 2 ** attempt, 5_000),
+      retry: (count, error) => count < 3 && error instanceof Problem && error.isPassing,
+      retryDelay: (attempt, error) => (error instanceof Problem && error.retryAfter !== undefined ? error.retryAfter * 1_000 : Math.min(500 * 2 ** attempt, 5_000)),
       networkMode: "always",
     },
     mutations: { networkMode: "always" },
   },
 });
+
+// What one person may see is not shown to the next.
+whenForgotten(() => queryClient.clear());
 
 export type Run = Schemas["Run"];
 export type Build = Schemas["Build"];
@@ -37,7 +43,7 @@ export function isLive(status: string): boolean {
 
 export const workspacesQuery = queryOptions({
   queryKey: ["workspaces"],
-  queryFn: ({ signal }) => data(api.GET("/workspaces", { params: { query: { limit: 200 } }, signal })),
+  queryFn: ({ signal }) => everyPage((page) => data(api.GET("/workspaces", { params: { query: page }, signal }))),
   staleTime: 60_000,
 });
 
@@ -60,7 +66,7 @@ export const configsQuery = (workspace: string) =>
   queryOptions({
     queryKey: ["configs", workspace],
     queryFn: ({ signal }) =>
-      data(api.GET("/workspaces/{workspace_id}/configs", { params: { path: { workspace_id: workspace }, query: { limit: 200 } }, signal })),
+      everyPage((page) => data(api.GET("/workspaces/{workspace_id}/configs", { params: { path: { workspace_id: workspace }, query: page }, signal }))),
     refetchInterval: (query) => (query.state.data?.data.some(({ building_build_id, last_run }) => building_build_id !== null || (last_run && isLive(last_run.status))) ? 2_000 : 15_000),
   });
 
@@ -71,6 +77,33 @@ export const configQuery = (workspace: string, config: string) =>
       data(api.GET("/workspaces/{workspace_id}/configs/{config_id}", { params: { path: { workspace_id: workspace, config_id: config } }, signal })),
   });
 
+/** For how long a further page of a list is taken to be as it was read, in milliseconds, when nothing goes on in it. */
+const SETTLED = 30_000;
+
+/** A page of a list, and when it was read, in milliseconds, unless it is the first. */
+interface ReadPage<T> extends Page<T> {
+  read?: number;
+}
+
+interface PageRequest {
+  client: QueryClient;
+  queryKey: readonly unknown[];
+  pageParam: string | undefined;
+}
+
+/**
+ * Reads a page of a list that is asked for again and again. Of a list that was unfolded, the first page and those in which something
+ * goes on are; the others every now and then, and all of them when the list was changed here. What is new moves every page, whose
+ * cursor is another one then, so that nothing is missing or there twice.
+ */
+async function readPage<T>({ client, queryKey, pageParam }: PageRequest, read: () => Promise<Page<T>>, isBusy: (item: T) => boolean): Promise<ReadPage<T>> {
+  if (pageParam === undefined) return read();
+  const known = client.getQueryState<{ pages: ReadPage<T>[]; pageParams: unknown[] }>(queryKey);
+  const page = known?.data?.pages[known.data.pageParams.indexOf(pageParam)];
+  if (page?.read !== undefined && !known?.isInvalidated && Date.now() - page.read < SETTLED && !page.data.some(isBusy)) return page;
+  return { ...(await read()), read: Date.now() };
+}
+
 export interface RunFilters {
   status?: Schemas["RunStatus"][];
   config_id?: string;
@@ -78,19 +111,24 @@ export interface RunFilters {
   submitted_by?: string;
   created_after?: number;
   created_before?: number;
+  /** Created within so many seconds before the question, instead of after a moment. */
+  within?: number;
+}
+
+/** The conditions as the API takes them now. */
+export function asked({ within, ...filters }: RunFilters, now = Date.now() + clockAhead()): Omit<RunFilters, "within"> {
+  return within === undefined ? filters : { ...filters, created_after: Math.floor(now / 1000) - within };
 }
 
 export const runsQuery = (workspace: string, filters: RunFilters) =>
   infiniteQueryOptions({
     queryKey: ["runs", workspace, filters],
     initialPageParam: undefined as string | undefined,
-    queryFn: async ({ pageParam, signal }) =>
-      (await data(
-        api.GET("/workspaces/{workspace_id}/runs", {
-          params: { path: { workspace_id: workspace }, query: { ...filters, limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) } },
-          signal,
-        }),
-      )) as Page<Run>,
+    queryFn: (request) => {
+      const query = { ...asked(filters), limit: PAGE, ...(request.pageParam ? { cursor: request.pageParam } : {}) };
+      const read = async () => (await data(api.GET("/workspaces/{workspace_id}/runs", { params: { path: { workspace_id: workspace }, query }, signal: request.signal }))) as Page<Run>;
+      return readPage(request, read, ({ status }) => isLive(status));
+    },
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     // Live while something happens; TanStack Query pauses both while the page is hidden.
     refetchInterval: (query) => (query.state.data?.pages.some((page) => page.data.some((run) => isLive(run.status))) ? 2_000 : 10_000),
@@ -106,13 +144,11 @@ export const documentsQuery = (workspace: string, filters: DocumentFilters) =>
   infiniteQueryOptions({
     queryKey: ["documents", workspace, filters],
     initialPageParam: undefined as string | undefined,
-    queryFn: async ({ pageParam, signal }) =>
-      (await data(
-        api.GET("/workspaces/{workspace_id}/documents", {
-          params: { path: { workspace_id: workspace }, query: { ...filters, limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) } },
-          signal,
-        }),
-      )) as Page<Document>,
+    queryFn: (request) => {
+      const query = { ...filters, limit: PAGE, ...(request.pageParam ? { cursor: request.pageParam } : {}) };
+      const read = async () => (await data(api.GET("/workspaces/{workspace_id}/documents", { params: { path: { workspace_id: workspace }, query }, signal: request.signal }))) as Page<Document>;
+      return readPage(request, read, ({ last_run }) => last_run != null && isLive(last_run.status));
+    },
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: (query) => (query.state.data?.pages.some((page) => page.data.some(({ last_run }) => last_run && isLive(last_run.status))) ? 2_000 : 15_000),
   });
@@ -152,7 +188,7 @@ export const runQuery = (run: string) =>
 export const outputsQuery = (run: string) =>
   queryOptions({
     queryKey: ["run", run, "outputs"],
-    queryFn: ({ signal }) => data(api.GET("/runs/{run_id}/outputs", { params: { path: { run_id: run }, query: { limit: 200 } }, signal })),
+    queryFn: ({ signal }) => everyPage((page) => data(api.GET("/runs/{run_id}/outputs", { params: { path: { run_id: run }, query: page }, signal }))),
     staleTime: Infinity,
   });
 
@@ -241,3 +277,38 @@ export function save(download: Download): void {
   link.click();
   link.remove();
 }
+
+export const documentQuery = (document: string) =>
+  queryOptions({
+    queryKey: ["document", document],
+    queryFn: ({ signal }) => data(api.GET("/documents/{document_id}", { params: { path: { document_id: document } }, signal })),
+    staleTime: 60_000,
+  });
+
+/** The latest versions of a config, newest first. */
+export const versionsQuery = (workspace: string, config: string) =>
+  queryOptions({
+    queryKey: ["configs", workspace, config, "versions"],
+    queryFn: ({ signal }) =>
+      data(api.GET("/workspaces/{workspace_id}/configs/{config_id}/versions", { params: { path: { workspace_id: workspace, config_id: config }, query: { limit: 100 } }, signal })),
+  });
+
+/** Who can submit runs, by the ids that runs know them by. Only admins may see this; what others know are the submitters of the runs that they see. */
+export const principalsQuery = (workspace: string) =>
+  queryOptions({
+    queryKey: ["principals", workspace],
+    queryFn: async ({ signal }) => {
+      const path = { workspace_id: workspace };
+      try {
+        const [members, keys] = await Promise.all([
+          everyPage((page) => data(api.GET("/workspaces/{workspace_id}/members", { params: { path, query: page }, signal }))),
+          everyPage((page) => data(api.GET("/workspaces/{workspace_id}/api-keys", { params: { path, query: page }, signal }))),
+        ]);
+        return [...members.data.map(({ subject, name }) => ({ id: subject, name: name ?? subject })), ...keys.data.map(({ id, name }) => ({ id, name }))];
+      } catch (error) {
+        if (error instanceof Problem && error.status === 403) return [];
+        throw error;
+      }
+    },
+    staleTime: 60_000,
+  });

@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * List log lines of a build
-         * @description A page ends at `limit` lines or 4 MiB. While the build goes on, an empty page means: ask again.
+         * @description A page ends at `limit` lines or 2 MiB. While the build goes on, an empty page means: ask again.
          */
         get: operations["list-build-logs"];
         put?: never;
@@ -416,7 +416,7 @@ export interface paths {
         };
         /**
          * List log lines of a run
-         * @description A page ends at `limit` lines or 4 MiB. While the run goes on, an empty page means: ask again.
+         * @description A page ends at `limit` lines or 2 MiB. While the run goes on, an empty page means: ask again.
          */
         get: operations["list-run-logs"];
         put?: never;
@@ -914,26 +914,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/workspaces/{workspace_id}/configs/{config_id}/versions/{a}/diff/{b}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Compare two versions of a config
-         * @description `a` and `b` are ids of versions, `active` for the version that runs use, or `draft` for the files as they are now.
-         */
-        get: operations["diff-config-versions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/workspaces/{workspace_id}/configs/{config_id}/versions/{version_id}": {
         parameters: {
             query?: never;
@@ -943,6 +923,26 @@ export interface paths {
         };
         /** Get a version of a config */
         get: operations["get-config-version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/configs/{config_id}/versions/{version_id}/diff/{other_version_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare two versions of a config
+         * @description `version_id` and `other_version_id` are ids of versions, `active` for the version that runs use, or `draft` for the files as they are now.
+         */
+        get: operations["diff-config-versions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2466,6 +2466,8 @@ export interface components {
                 created: number;
                 /** @description What holds for it alone; null where the installation's settings hold. */
                 settings: components["schemas"]["WorkspaceSettings"];
+                /** @description What the caller may do in it. */
+                role: components["schemas"]["Role"];
             }[];
             /** @description Whether another page follows. */
             has_more: boolean;
@@ -3377,6 +3379,8 @@ export interface components {
             created: number;
             /** @description What holds for it alone; null where the installation's settings hold. */
             settings: components["schemas"]["WorkspaceSettings"];
+            /** @description What the caller may do in it. */
+            role: components["schemas"]["Role"];
         };
         /** @example ws_01JZX3Q4T5V6W7X8Y9ZABCDEFG */
         WorkspaceId: string;
@@ -3609,7 +3613,7 @@ export interface operations {
     "follow-build-events": {
         parameters: {
             query?: {
-                /** @description Only events after this one: the id of the last event that the client has read. `Last-Event-ID` means the same. */
+                /** @description Only events after this one: the id of the last event that the client has read. `Last-Event-ID`, with which a client resumes, counts before it. */
                 after_id?: number;
                 /** @description Whether to wait for more events when all there are have been sent, until the last one. */
                 follow?: boolean;
@@ -4985,7 +4989,7 @@ export interface operations {
     "follow-run-events": {
         parameters: {
             query?: {
-                /** @description Only events after this one: the id of the last event that the client has read. `Last-Event-ID` means the same. */
+                /** @description Only events after this one: the id of the last event that the client has read. `Last-Event-ID`, with which a client resumes, counts before it. */
                 after_id?: number;
                 /** @description Whether to wait for more events when all there are have been sent, until the last one. */
                 follow?: boolean;
@@ -9004,7 +9008,7 @@ export interface operations {
             };
         };
     };
-    "diff-config-versions": {
+    "get-config-version": {
         parameters: {
             query?: never;
             header?: never;
@@ -9013,28 +9017,20 @@ export interface operations {
                 workspace_id: components["schemas"]["WorkspaceId"];
                 /** @description The config. */
                 config_id: components["schemas"]["ConfigId"];
-                /**
-                 * @description The version that is compared.
-                 * @example active
-                 */
-                a: string;
-                /**
-                 * @description The version that it is compared with.
-                 * @example draft
-                 */
-                b: string;
+                /** @description The version. */
+                version_id: components["schemas"]["ConfigVersionId"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description What is different. */
+            /** @description The version and its files. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConfigDiff"];
+                    "application/json": components["schemas"]["ConfigVersionDetails"];
                 };
             };
             /** @description No key, or not a valid one. */
@@ -9093,7 +9089,7 @@ export interface operations {
             };
         };
     };
-    "get-config-version": {
+    "diff-config-versions": {
         parameters: {
             query?: never;
             header?: never;
@@ -9102,20 +9098,28 @@ export interface operations {
                 workspace_id: components["schemas"]["WorkspaceId"];
                 /** @description The config. */
                 config_id: components["schemas"]["ConfigId"];
-                /** @description The version. */
-                version_id: components["schemas"]["ConfigVersionId"];
+                /**
+                 * @description The version that is compared.
+                 * @example active
+                 */
+                version_id: string;
+                /**
+                 * @description The version that it is compared with.
+                 * @example draft
+                 */
+                other_version_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The version and its files. */
+            /** @description What is different. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConfigVersionDetails"];
+                    "application/json": components["schemas"]["ConfigDiff"];
                 };
             };
             /** @description No key, or not a valid one. */

@@ -6,13 +6,14 @@ import { Dialog } from "radix-ui";
 import type { ReactNode } from "react";
 import { configsQuery, runsQuery, workspacesQuery } from "@/api/queries";
 import { ago, shortId } from "@/lib/format";
-import { signOut } from "@/session/session";
 import { useReturnFocus } from "@/ui/return-focus";
+import { useLeave } from "./leave";
 import { setTheme } from "./theme";
 
 /** Everything there is, one name away. */
 export default function Palette({ workspace, onClose }: { workspace: string; onClose: () => void }) {
   const navigate = useNavigate();
+  const leave = useLeave();
   const onCloseAutoFocus = useReturnFocus(true);
   const { data: configs } = useQuery(configsQuery(workspace));
   const { data: workspaces } = useQuery(workspacesQuery);
@@ -69,7 +70,7 @@ export default function Palette({ workspace, onClose }: { workspace: string; onC
                 <Item icon={<Sun />} onSelect={then(() => setTheme("light"))}>Light theme</Item>
                 <Item icon={<Moon />} onSelect={then(() => setTheme("dark"))}>Dark theme</Item>
                 <Item icon={<Monitor />} onSelect={then(() => setTheme("system"))}>Theme of the system</Item>
-                <Item icon={<LogOut />} onSelect={then(() => signOut())}>Sign out</Item>
+                <Item icon={<LogOut />} onSelect={then(leave)}>Sign out</Item>
               </Group>
             </Command.List>
           </Command>

@@ -9,6 +9,8 @@ const listeners = new Set<() => void>();
 function set(now: boolean): void {
   if (now === away) return;
   away = now;
+  // What failed meanwhile is asked for again: nobody has to do that by hand.
+  if (!away) void queryClient.invalidateQueries({ predicate: (query) => query.state.status === "error" });
   for (const listener of listeners) listener();
 }
 

@@ -1,12 +1,14 @@
 import { Link, Navigate, Outlet, createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
 import { type Schemas, mount } from "@/api/client";
+import { Problem } from "@/api/problem";
 import { queryClient, workspacesQuery } from "@/api/queries";
 import { RunsScreen, type RunsSearch, runsSearch } from "@/screens/runs/runs";
 import { SignInScreen } from "@/screens/sign-in";
 import { getSession } from "@/session/session";
-import { buttonStyle } from "@/ui/button";
+import { Button, buttonStyle } from "@/ui/button";
 import { Empty } from "@/ui/states";
 import { ScreenFailed, lazyScreen } from "./lazy-screen";
+import { useLeave } from "./leave";
 import { Shell } from "./shell";
 import { readStored } from "./stored";
 
@@ -31,14 +33,26 @@ const startRoute = createRoute({
   path: "/",
   beforeLoad: async ({ location }) => {
     if (!getSession()) throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { to: location.href } });
-    const { data: workspaces } = await queryClient.ensureQueryData(workspacesQuery);
+    const { data: workspaces } = await queryClient.ensureQueryData(workspacesQuery).catch((error: unknown) => {
+      // The session has ended: there is nothing here to go on with.
+      throw error instanceof Problem && error.status === 401 ? redirect({ to: "/sign-in" }) : error;
+    });
     const last = readStored("workspace", "");
     const workspace = workspaces.find(({ id }) => id === last) ?? workspaces.at(-1);
     if (workspace) throw redirect({ to: "/w/$workspace/documents", params: { workspace: workspace.id }, replace: true });
   },
-  component: () => <Empty title="No workspace" className="h-full">This key can see no workspace. A system admin can create one.</Empty>,
+  component: NoWorkspace,
   errorComponent: ScreenFailed,
 });
+
+function NoWorkspace() {
+  const leave = useLeave();
+  return (
+    <Empty title="No workspace" className="h-full" action={<Button onClick={() => void leave()}>Sign out</Button>}>
+      You can see no workspace here. A system admin can create one, and an admin of a workspace can make you a member.
+    </Empty>
+  );
+}
 
 export const workspaceRoute = createRoute({
   getParentRoute: () => root,

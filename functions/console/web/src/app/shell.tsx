@@ -1,17 +1,21 @@
 /** What is around every screen: where one is, what there is, and whether it works. */
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useNavigate, useParams } from "@tanstack/react-router";
 import { Blocks, ChevronsUpDown, FileSpreadsheet, History, LogOut, Menu as MenuIcon, Monitor, Moon, Search, Settings, ShieldAlert, Sun, WifiOff } from "lucide-react";
+import { Dialog } from "radix-ui";
 import { Suspense, lazy, useEffect, useState, type ReactNode } from "react";
-import { healthQuery, queryClient, workspacesQuery } from "@/api/queries";
+import { healthQuery, workspacesQuery } from "@/api/queries";
 import { cn } from "@/lib/cn";
-import { signOut, useSession } from "@/session/session";
+import { useLost, useSession } from "@/session/session";
 import { IconButton } from "@/ui/button";
 import { Keys, pressed } from "@/ui/keys";
 import { Menu, MenuChoice, MenuLabel } from "@/ui/menu";
+import { useReturnFocus } from "@/ui/return-focus";
 import { LoadingRows } from "@/ui/states";
+import { useLeave } from "./leave";
 import { useAway } from "./reach";
 import { useSafeMode } from "./safe-mode";
+import { SignInAgain } from "./sign-in-again";
 import { writeStored } from "./stored";
 import { type Theme, setTheme, useTheme } from "./theme";
 
@@ -29,15 +33,17 @@ export function Shell() {
   const navigate = useNavigate();
   const { workspace } = useParams({ from: "/w/$workspace" });
   const [palette, setPalette] = useState(false);
-  const [drawer, setDrawer] = useState(false);
 
   useEffect(() => writeStored("workspace", workspace), [workspace]);
+  const { href } = useLocation();
+  const lost = useLost();
+  // What is not saved may keep somebody here, and then they sign in again without leaving.
+  const [kept, setKept] = useState(false);
   useEffect(() => {
-    if (!session) {
-      queryClient.clear();
-      void navigate({ to: "/sign-in" });
-    }
-  }, [session, navigate]);
+    setKept(false);
+    if (session || lost) return;
+    void navigate({ to: "/sign-in", search: { to: href } }).then(() => setKept(true));
+  }, [session, lost, navigate, href]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (pressed(event, "mod+k")) {
@@ -57,51 +63,12 @@ export function Shell() {
       }}>
         Skip to the content
       </a>
-      {drawer ? <div className="fixed inset-0 z-30 bg-black/40 md:hidden" onClick={() => setDrawer(false)} aria-hidden /> : null}
-      <aside
-        className={cn(
-          "fixed inset-y-0 left-0 z-30 flex w-56 flex-col gap-1 border-r border-line bg-canvas p-3 transition-transform md:static md:translate-x-0",
-          drawer ? "translate-x-0" : "invisible -translate-x-full md:visible",
-        )}
-      >
-        <WorkspaceSwitcher workspace={workspace} />
-        <button
-          type="button"
-          onClick={() => setPalette(true)}
-          className="mt-1 mb-2 flex h-8 items-center gap-2 rounded-md border border-line bg-surface px-2.5 text-faint hover:border-line-strong/60 [&_svg]:size-4"
-        >
-          <Search />
-          <span className="flex-1 text-left">Go to …</span>
-          <Keys keys="mod+k" />
-        </button>
-        <nav aria-label="Main" className="flex flex-col gap-0.5">
-          {NAVIGATION.map(({ to, label, icon }) => (
-            <Link
-              key={to}
-              to={to}
-              params={{ workspace }}
-              onClick={() => setDrawer(false)}
-              className="flex h-8 items-center gap-2.5 rounded-md px-2.5 text-soft hover:bg-ink/6 hover:text-ink [&_svg]:size-4"
-              activeProps={{ className: "bg-ink/6 font-medium !text-ink", "aria-current": "page" }}
-            >
-              {icon}
-              {label}
-            </Link>
-          ))}
-        </nav>
-        <footer className="mt-auto flex items-center gap-1">
-          <HealthDot />
-          <ThemeMenu />
-          <IconButton label="Sign out" onClick={() => signOut()}>
-            <LogOut />
-          </IconButton>
-        </footer>
+      <aside className="hidden w-56 flex-col gap-1 border-r border-line bg-canvas p-3 md:flex">
+        <Navigation workspace={workspace} onSearch={() => setPalette(true)} />
       </aside>
       <div className="flex min-w-0 flex-1 flex-col">
         <div className="flex items-center border-b border-line p-2 md:hidden">
-          <IconButton label="Menu" onClick={() => setDrawer(true)}>
-            <MenuIcon />
-          </IconButton>
+          <Drawer workspace={workspace} onSearch={() => setPalette(true)} />
           <span className="ml-1 font-semibold">ADE</span>
         </div>
         <AwayBanner />
@@ -113,12 +80,98 @@ export function Shell() {
           </Suspense>
         </main>
       </div>
+      {session === null && (lost || kept) ? <SignInAgain /> : null}
       {palette ? (
         <Suspense>
           <Palette workspace={workspace} onClose={() => setPalette(false)} />
         </Suspense>
       ) : null}
     </div>
+  );
+}
+
+/** The way to everything: beside the screen, or in the drawer of a narrow one. */
+function Navigation({ workspace, onSearch }: { workspace: string; onSearch: () => void }) {
+  const leave = useLeave();
+  return (
+    <>
+      <WorkspaceSwitcher workspace={workspace} />
+      <button
+        type="button"
+        onClick={onSearch}
+        className="mt-1 mb-2 flex h-8 items-center gap-2 rounded-md border border-line bg-surface px-2.5 text-faint hover:border-line-strong/60 [&_svg]:size-4"
+      >
+        <Search />
+        <span className="flex-1 text-left">Go to …</span>
+        <Keys keys="mod+k" />
+      </button>
+      <nav aria-label="Main" className="flex flex-col gap-0.5">
+        {NAVIGATION.map(({ to, label, icon }) => (
+          <Link
+            key={to}
+            to={to}
+            params={{ workspace }}
+            className="flex h-8 items-center gap-2.5 rounded-md px-2.5 text-soft hover:bg-ink/6 hover:text-ink [&_svg]:size-4"
+            activeProps={{ className: "bg-ink/6 font-medium !text-ink", "aria-current": "page" }}
+          >
+            {icon}
+            {label}
+          </Link>
+        ))}
+      </nav>
+      <footer className="mt-auto flex items-center gap-1">
+        <HealthDot />
+        <ThemeMenu />
+        <IconButton label="Sign out" onClick={() => void leave()}>
+          <LogOut />
+        </IconButton>
+      </footer>
+    </>
+  );
+}
+
+/** From this width on, the navigation is beside the screen: Tailwind's `md`. */
+const WIDE = "(min-width: 48rem)";
+
+/** The navigation of a narrow screen. It goes away with whatever leads elsewhere. */
+function Drawer({ workspace, onSearch }: { workspace: string; onSearch: () => void }) {
+  const [open, setOpen] = useState(false);
+  const onCloseAutoFocus = useReturnFocus(open);
+  const close = () => setOpen(false);
+  const { href } = useLocation();
+  useEffect(close, [href]);
+  useEffect(() => {
+    const wide = window.matchMedia(WIDE);
+    wide.addEventListener("change", close);
+    return () => wide.removeEventListener("change", close);
+  }, []);
+  return (
+    <Dialog.Root open={open} onOpenChange={setOpen}>
+      <Dialog.Trigger asChild>
+        <IconButton label="Menu">
+          <MenuIcon />
+        </IconButton>
+      </Dialog.Trigger>
+      <Dialog.Portal>
+        <Dialog.Overlay className="fixed inset-0 z-30 bg-black/40" />
+        <Dialog.Content
+          aria-describedby={undefined}
+          onCloseAutoFocus={onCloseAutoFocus}
+          // Also for a link to where one is already.
+          onClick={(event) => event.target instanceof Element && event.target.closest("a") && close()}
+          className="thin-scroll fixed inset-y-0 left-0 z-30 flex w-56 flex-col gap-1 overflow-y-auto border-r border-line bg-canvas p-3 outline-none"
+        >
+          <Dialog.Title className="sr-only">Navigation</Dialog.Title>
+          <Navigation
+            workspace={workspace}
+            onSearch={() => {
+              close();
+              onSearch();
+            }}
+          />
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
   );
 }
 

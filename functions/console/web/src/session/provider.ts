@@ -2,7 +2,7 @@
  * Signing in at an identity provider, with an authorization code and PKCE (RFC 7636). The page's function wrote into the page
  * which provider there is; the tokens that it issues are sent to the API in place of a key.
  */
-import { type Session, getSession, replace, signIn, signOut } from "./session";
+import { type Session, getSession, lose, replace, signIn, takeOver } from "./session";
 
 export interface Provider {
   name: string;
@@ -29,6 +29,8 @@ interface Tokens {
 const PENDING = "ade.provider";
 /** A token that is about to expire is not sent any more. */
 const MARGIN = 30_000;
+/** How long the provider may take to answer, in milliseconds. */
+const PATIENCE = 10_000;
 
 export const provider: Provider | undefined = read();
 
@@ -95,12 +97,20 @@ export async function signInReturned({ client_id, token_endpoint }: Provider): P
 export async function currentKey(): Promise<string | undefined> {
   const known = getSession();
   if (!known?.refresh || !provider || (known.expires ?? Infinity) > Date.now() + MARGIN) return known?.key;
-  renewing ??= renew(provider, known).finally(() => (renewing = undefined));
+  renewing ??= renewAlone(provider).finally(() => (renewing = undefined));
   await renewing;
   return getSession()?.key;
 }
 
 let renewing: Promise<void> | undefined;
+
+/** A token can often be renewed with the same secret once only, so one tab does it for all. */
+async function renewAlone(provider: Provider): Promise<void> {
+  await navigator.locks.request("ade.renew", async () => {
+    const known = getSession();
+    if (known?.refresh && !takeOver()) await renew(provider, known);
+  });
+}
 
 async function renew({ client_id, token_endpoint }: Provider, known: Session): Promise<void> {
   try {
@@ -108,14 +118,14 @@ async function renew({ client_id, token_endpoint }: Provider, known: Session): P
     replace({ ...known, ...session(tokens) });
   } catch (error) {
     // What the provider refused stays refused. When it could not be reached, the token may still do for a moment.
-    if (error instanceof Refused) signOut();
+    if (error instanceof Refused) lose();
   }
 }
 
 class Refused extends Error {}
 
 async function exchange(endpoint: string, form: Record<string, string>): Promise<Tokens> {
-  const answer = await fetch(endpoint, { method: "POST", body: new URLSearchParams(form), credentials: "omit", referrerPolicy: "no-referrer" }).catch(() => {
+  const answer = await fetch(endpoint, { method: "POST", body: new URLSearchParams(form), credentials: "omit", referrerPolicy: "no-referrer", signal: AbortSignal.timeout(PATIENCE) }).catch(() => {
     throw new Error("The identity provider could not be reached.");
   });
   const body = (await answer.json().catch(() => ({}))) as Partial<Tokens> & { error?: string; error_description?: string };

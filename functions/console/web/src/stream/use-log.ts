@@ -1,5 +1,5 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { useLost } from "@/session/session";
+import { useLost, whenForgotten } from "@/session/session";
 import { eventsAt } from "./events";
 import { follow } from "./follow";
 import { Log } from "./log";
@@ -9,6 +9,8 @@ const recent = new Map<string, Log>();
 const KEPT = 3;
 /** Lines that the others may have together. */
 const KEPT_LINES = 100_000;
+
+whenForgotten(() => recent.clear());
 
 function logOf(path: string): Log {
   const log = recent.get(path) ?? new Log();

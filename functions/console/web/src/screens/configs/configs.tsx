@@ -4,7 +4,8 @@ import { Blocks, Plus } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { type Source, createConfig } from "@/api/config-archives";
 import { type Config, configsQuery } from "@/api/queries";
-import { ago, moment } from "@/lib/format";
+import { Ago } from "@/ui/ago";
+import { useLacking } from "@/app/role";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { ArchiveField, Field, Input, Select } from "@/ui/form";
@@ -16,13 +17,14 @@ import { Card, Table, Td, Th, Tr } from "@/ui/table";
 
 export function ConfigsScreen() {
   const { workspace } = useParams({ from: "/w/$workspace" });
-  const { data: configs, error, isPending, refetch } = useQuery(configsQuery(workspace));
+  const { data: configs, error, isPending, isLoadingError, refetch } = useQuery(configsQuery(workspace));
+  const lacking = useLacking("editor");
   const [creating, setCreating] = useState(false);
   return (
     <Page
       title="Configs"
       actions={
-        <Button look="primary" onClick={() => setCreating(true)}>
+        <Button look="primary" blocked={lacking} onClick={() => setCreating(true)}>
           <Plus />
           New config
         </Button>
@@ -31,10 +33,10 @@ export function ConfigsScreen() {
       <Card>
         {isPending ? (
           <LoadingRows rows={3} />
-        ) : error ? (
+        ) : isLoadingError ? (
           <Failed error={error} retry={() => void refetch()} />
         ) : configs.data.length === 0 ? (
-          <Empty icon={<Blocks />} title="No configs yet" action={<Button onClick={() => setCreating(true)}>New config</Button>}>
+          <Empty icon={<Blocks />} title="No configs yet" action={<Button blocked={lacking} onClick={() => setCreating(true)}>New config</Button>}>
             A config is a small Python package of rules: what a header looks like, which heading means which field, how values are cleaned and checked.
           </Empty>
         ) : (
@@ -61,7 +63,7 @@ export function ConfigsScreen() {
                   <Td>
                     {config.last_run ? <RunLink run={config.last_run} workspace={workspace} /> : <span className="text-faint">–</span>}
                   </Td>
-                  <Td className="num text-right text-soft" title={moment(config.updated)}>{ago(config.updated)}</Td>
+                  <Td className="num text-right text-soft"><Ago at={config.updated} /></Td>
                 </Tr>
               ))}
             </tbody>

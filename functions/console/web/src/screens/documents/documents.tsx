@@ -6,7 +6,7 @@ import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { type Schemas, api, data } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { type Document, type Download, documentsQuery, save } from "@/api/queries";
-import { useSafeMode } from "@/app/safe-mode";
+import { useBlocked, useLacking } from "@/app/role";
 import { cn } from "@/lib/cn";
 import { bytes, count } from "@/lib/format";
 import { each } from "@/lib/pool";
@@ -39,9 +39,9 @@ export function DocumentsScreen() {
   const [running, setRunning] = useState<Document[]>([]);
   const [deleting, setDeleting] = useState<Document[]>([]);
   const [looking, setLooking] = useState<Document>();
-  const dragging = useFileDrop((files) => upload(workspace, files));
+  const [lacking, blocked] = [useLacking("operator"), useBlocked("operator")];
+  const dragging = useFileDrop((files) => (lacking ? failed(new Error(lacking), "Not uploaded") : upload(workspace, files)));
   const input = useRef<HTMLInputElement>(null);
-  const safeMode = useSafeMode();
 
   // The address follows what is typed, when typing pauses; what is typed follows an address that somebody goes to.
   const written = useRef(search.q ?? "");
@@ -99,19 +99,19 @@ export function DocumentsScreen() {
         cell: ({ row: { original } }) => (
           <div className="flex items-center justify-end gap-0.5">
             {original.status === "ready" ? (
-              <Button size="small" onClick={() => setRunning([original])} blocked={safeMode && `Safe mode: ${safeMode}`} aria-label={`Run ${original.name}`}>
+              <Button size="small" onClick={() => setRunning([original])} blocked={blocked} aria-label={`Run ${original.name}`}>
                 <Play />
                 Run
               </Button>
             ) : null}
             {original.status === "ready" ? <DownloadButton document={original} /> : null}
-            <IconButton label={`Delete ${original.name}`} onClick={() => setDeleting([original])}><Trash2 /></IconButton>
+            <IconButton label={`Delete ${original.name}`} blocked={lacking} onClick={() => setDeleting([original])}><Trash2 /></IconButton>
           </div>
         ),
         meta: { className: "w-40" },
       },
     ],
-    [workspace, safeMode],
+    [workspace, lacking, blocked],
   );
   const table = useReactTable({ data: rows, columns, getCoreRowModel: getCoreRowModel(), getRowId: ({ id }) => id, state: { rowSelection: selection }, onRowSelectionChange: setSelection });
   const selected = table.getSelectedRowModel().rows.map(({ original }) => original);
@@ -145,7 +145,7 @@ export function DocumentsScreen() {
                 event.target.value = "";
               }}
             />
-            <Button look="primary" onClick={() => input.current?.click()}>
+            <Button look="primary" blocked={lacking} onClick={() => input.current?.click()}>
               <UploadCloud />
               Upload
             </Button>
@@ -170,11 +170,11 @@ export function DocumentsScreen() {
             {selected.length > 0 ? (
               <div className="ml-auto flex items-center gap-2" role="group" aria-label="Selected documents">
                 <span className="text-soft" role="status">{selected.length} selected</span>
-                <Button onClick={() => setRunning(runnable)} blocked={safeMode ? `Safe mode: ${safeMode}` : runnable.length === 0 && "None of them is uploaded."}>
+                <Button onClick={() => setRunning(runnable)} blocked={blocked ?? (runnable.length === 0 && "None of them is uploaded.")}>
                   <Play />
                   Run
                 </Button>
-                <Button look="danger" onClick={() => setDeleting(selected)}>
+                <Button look="danger" blocked={lacking} onClick={() => setDeleting(selected)}>
                   <Trash2 />
                   Delete
                 </Button>
@@ -196,7 +196,7 @@ export function DocumentsScreen() {
               <Empty
                 icon={<FileSpreadsheet />}
                 title="Bring a messy spreadsheet"
-                action={<Button onClick={() => input.current?.click()}>Choose files</Button>}
+                action={<Button blocked={lacking} onClick={() => input.current?.click()}>Choose files</Button>}
               >
                 Drop Excel or CSV files anywhere on this page. Then run a config on them and see what its rules make of every column.
               </Empty>
@@ -239,7 +239,7 @@ export function DocumentsScreen() {
       {looking ? (
         <PreviewDialog
           document={looking}
-          blocked={safeMode && `Safe mode: ${safeMode}`}
+          blocked={blocked}
           onClose={() => setLooking(undefined)}
           onRun={() => {
             setRunning([looking]);

@@ -5,7 +5,7 @@ import { type FormEvent, useRef, useState } from "react";
 import type { Schemas } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { type Document, type Run, configsQuery, sheetsQuery, versionsQuery } from "@/api/queries";
-import { useSafeMode } from "@/app/safe-mode";
+import { useBlocked } from "@/app/role";
 import { readStored, writeStored } from "@/app/stored";
 import { count, moment, shortId } from "@/lib/format";
 import { Button } from "@/ui/button";
@@ -31,7 +31,7 @@ export function RunDialog({ documents, onClose }: { documents: Document[]; onClo
   const { workspace } = useParams({ from: "/w/$workspace" });
   const navigate = useNavigate();
   const client = useQueryClient();
-  const safeMode = useSafeMode();
+  const notNow = useBlocked("operator");
   const known = useQuery(configsQuery(workspace));
   const configs = known.data?.data;
   const single = documents.length === 1 ? documents[0] : undefined;
@@ -81,7 +81,7 @@ export function RunDialog({ documents, onClose }: { documents: Document[]; onClo
     create.mutate();
   };
   const noSheet = choice.sheets === "chosen" && single !== undefined && choice.chosen.length === 0;
-  const blocked = safeMode ? `Safe mode: ${safeMode}` : !config ? "There is no config to run." : noSheet && "Choose a sheet first.";
+  const blocked = notNow ?? (!config ? "There is no config to run." : noSheet && "Choose a sheet first.");
 
   return (
     <Dialog

@@ -7,6 +7,7 @@ import { api, data } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { type Document, type Page, queryClient } from "@/api/queries";
 import { sha256 } from "@/lib/sha256";
+import { whenForgotten } from "@/session/session";
 import { send } from "./send";
 
 export type UploadState =
@@ -59,6 +60,11 @@ function askFirst(event: BeforeUnloadEvent): void {
 function set(key: number, changed: Partial<Upload>): void {
   publish(uploads.map((one) => (one.key === key ? { ...one, ...changed } : one)));
 }
+
+whenForgotten(() => {
+  for (const one of moving.values()) one.abort();
+  publish([]);
+});
 
 export function upload(workspace: string, files: Iterable<File>): void {
   const added = Array.from(files, (file): Upload => ({ key: next++, workspace, file, state: isAccepted(file) ? { step: "waiting" } : { step: "refused", why: UNREADABLE }, force: false }));

@@ -4,8 +4,8 @@ import { ArrowLeft, Ban, FileJson, RotateCw } from "lucide-react";
 import { type ReactNode, useCallback, useState } from "react";
 import { Problem } from "@/api/problem";
 import { type Run, artifactDownload, artifactQuery, configsQuery, isLive, runQuery, save } from "@/api/queries";
+import { useBlocked, useLacking } from "@/app/role";
 import type { RunTab } from "@/app/router";
-import { useSafeMode } from "@/app/safe-mode";
 import { bytes, count, moment, reason, shortId, words } from "@/lib/format";
 import { useLog } from "@/stream/use-log";
 import { Button } from "@/ui/button";
@@ -83,7 +83,7 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
   const { data: configs } = useQuery(configsQuery(workspace));
   const config = configs?.data.find(({ id }) => id === run.config_id);
   const download = useMutation({ mutationFn: () => artifactDownload(run.id), onSuccess: save, onError: (error) => failed(error) });
-  const safeMode = useSafeMode();
+  const [lacking, blocked] = [useLacking("operator"), useBlocked("operator")];
   const { cancel, retry } = useRunActions(run, workspace);
   const facts: [string, ReactNode][] = [
     ["Created", moment(run.created)],
@@ -114,7 +114,7 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
         {run.options.validate_only ? <Badge>validation only</Badge> : null}
         <div className="ml-auto flex gap-2">
           {isLive(run.status) ? (
-            <Button look="danger" onClick={() => cancel.mutate()} disabled={cancel.isPending || run.cancel_requested}>
+            <Button look="danger" blocked={lacking} onClick={() => cancel.mutate()} disabled={cancel.isPending || run.cancel_requested}>
               <Ban />
               {run.cancel_requested ? "Stopping …" : "Cancel"}
             </Button>
@@ -122,7 +122,7 @@ function Header({ run, workspace, title }: { run: Run; workspace: string; title:
             <Menu
               align="end"
               trigger={
-                <Button disabled={retry.isPending} blocked={safeMode && `Safe mode: ${safeMode}`}>
+                <Button disabled={retry.isPending} blocked={blocked}>
                   <RotateCw />
                   Run again
                 </Button>

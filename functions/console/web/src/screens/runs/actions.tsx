@@ -5,7 +5,7 @@ import { Hammer, RotateCw } from "lucide-react";
 import type { ReactNode } from "react";
 import { api, data } from "@/api/client";
 import { type Run, isLive } from "@/api/queries";
-import { useSafeMode } from "@/app/safe-mode";
+import { useBlocked } from "@/app/role";
 import { MenuItem } from "@/ui/menu";
 import { failed } from "@/ui/toast";
 
@@ -32,11 +32,11 @@ export function useRunActions(run: Run, workspace: string) {
 
 /** The ways to do a run again, as items of a menu, and why they can't be chosen now. */
 export function RetryItems({ run, retry }: { run: Run; retry: ReturnType<typeof useRunActions>["retry"] }) {
-  const safeMode = useSafeMode();
-  const blocked = safeMode !== undefined || retry.isPending || isLive(run.status);
+  const notNow = useBlocked("operator");
+  const blocked = notNow !== undefined || retry.isPending || isLive(run.status);
   return (
     <>
-      {safeMode === undefined ? null : <MenuNote>Safe mode: {safeMode}</MenuNote>}
+      {notNow ? <MenuNote>{notNow}</MenuNote> : null}
       <MenuItem onSelect={() => retry.mutate("same")} disabled={blocked || run.build_id === null}>
         <RotateCw />
         Run again with the same build

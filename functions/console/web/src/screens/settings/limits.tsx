@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { type Schemas, api, data } from "@/api/client";
 import { type Workspace, workspacesQuery } from "@/api/queries";
+import { useLacking } from "@/app/role";
 import { Button } from "@/ui/button";
 import { Field, Input } from "@/ui/form";
 import { Failed, LoadingRows, Refusal } from "@/ui/states";
@@ -20,17 +21,18 @@ const LIMITS: { name: keyof Settings; label: string; note: string; most: number 
 
 /** What the workspace decides for itself; an empty field leaves it to the installation. */
 export function Limits({ workspace }: { workspace: string }) {
-  const { data: workspaces, error, isPending, refetch } = useQuery(workspacesQuery);
+  const { data: workspaces, error, isPending, isLoadingError, refetch } = useQuery(workspacesQuery);
   const found = workspaces?.data.find(({ id }) => id === workspace);
   return (
     <Section id="limits" title="Limits" note="Of this workspace alone. Where a field is empty, the installation's own limit holds.">
-      <Card>{isPending ? <LoadingRows rows={4} /> : error ? <Failed error={error} retry={() => void refetch()} /> : found ? <LimitsForm key={JSON.stringify(found.settings)} workspace={found} /> : null}</Card>
+      <Card>{isPending ? <LoadingRows rows={4} /> : isLoadingError ? <Failed error={error} retry={() => void refetch()} /> : found ? <LimitsForm key={JSON.stringify(found.settings)} workspace={found} /> : null}</Card>
     </Section>
   );
 }
 
 function LimitsForm({ workspace: { id, settings } }: { workspace: Pick<Workspace, "id"> & { settings: Partial<Settings> } }) {
   const client = useQueryClient();
+  const lacking = useLacking("admin");
   const known = Object.fromEntries(LIMITS.map(({ name }) => [name, settings[name]?.toString() ?? ""])) as Record<keyof Settings, string>;
   const [typed, setTyped] = useState(known);
   const put = useMutation({
@@ -62,7 +64,7 @@ function LimitsForm({ workspace: { id, settings } }: { workspace: Pick<Workspace
       <Refusal error={put.error} />
       <div className="flex justify-end gap-2">
         {changed ? <Button onClick={() => setTyped(known)}>Undo</Button> : null}
-        <Button type="submit" look="primary" disabled={!changed || put.isPending}>{put.isPending ? "Saving …" : "Save"}</Button>
+        <Button type="submit" look="primary" blocked={lacking} disabled={!changed || put.isPending}>{put.isPending ? "Saving …" : "Save"}</Button>
       </div>
     </form>
   );

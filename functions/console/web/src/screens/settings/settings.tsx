@@ -52,6 +52,11 @@ export function Section({ id, title, note, action, children }: { id: string; tit
 }
 
 /** Names and what they are. */
+/** Why a card has nothing to show. */
+export function Note({ children }: { children: ReactNode }) {
+  return <p className="px-4 py-3 text-soft">{children}</p>;
+}
+
 export function Facts({ facts }: { facts: [string, ReactNode][] }) {
   return (
     <dl className="divide-y divide-line">
@@ -66,12 +71,12 @@ export function Facts({ facts }: { facts: [string, ReactNode][] }) {
 }
 
 function WorkspaceSection({ workspace }: { workspace: string }) {
-  const { data, error, isPending, refetch } = useQuery(workspacesQuery);
+  const { data, error, isPending, isLoadingError, refetch } = useQuery(workspacesQuery);
   const found = data?.data.find(({ id }) => id === workspace);
   return (
     <Section id="workspace" title="Workspace">
       <Card>
-        {isPending ? <LoadingRows rows={2} /> : error ? <Failed error={error} retry={() => void refetch()} /> : found ? (
+        {isPending ? <LoadingRows rows={2} /> : isLoadingError ? <Failed error={error} retry={() => void refetch()} /> : found ? (
           <Facts facts={[["Name", found.name], ["Slug", <code key="slug" className="font-mono text-xs">{found.slug}</code>], ["ID", <code key="id" className="font-mono text-xs">{found.id}</code>], ["Created", moment(found.created)]]} />
         ) : null}
       </Card>
@@ -84,11 +89,11 @@ const COMPONENTS: Record<string, string> = { api: "API", store: "Store of record
 const TONES = { available: "good", degraded: "warn", unavailable: "bad" } as const;
 
 function HealthSection() {
-  const { data, error, isPending, refetch, dataUpdatedAt } = useQuery(healthQuery);
+  const { data, error, isPending, isLoadingError, refetch, dataUpdatedAt } = useQuery(healthQuery);
   return (
     <Section id="health" title="Health" note={dataUpdatedAt ? `Asked at ${moment(dataUpdatedAt / 1000)}` : undefined}>
       <Card>
-        {isPending ? <LoadingRows rows={5} /> : error ? <Failed error={error} retry={() => void refetch()} /> : (
+        {isPending ? <LoadingRows rows={5} /> : isLoadingError ? <Failed error={error} retry={() => void refetch()} /> : (
           <Facts facts={data.components.map((component) => [COMPONENTS[component.name] ?? component.name, <span key="status" className="flex flex-wrap items-center gap-2"><Badge tone={TONES[component.status]}>{component.status}</Badge><span className="text-soft">{component.detail}</span></span>])} />
         )}
       </Card>

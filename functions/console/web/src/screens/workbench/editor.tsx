@@ -117,13 +117,20 @@ export interface Place {
 }
 
 /** Shows a file. `goTo` is gone to once, when it is in this file. */
-export function Editor({ file, issues, goTo, onWent }: { file: OpenFile; issues: Issue[] | undefined; goTo: Place | undefined; onWent: () => void }) {
+export function Editor({ file, issues, goTo, onWent, readOnly }: { file: OpenFile; issues: Issue[] | undefined; goTo: Place | undefined; onWent: () => void; readOnly: boolean }) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const shown = useRef(file);
+  const fixed = useRef(readOnly);
+  fixed.current = readOnly;
 
   useLayoutEffect(() => {
-    const editor = new EditorView({ parent: box.current!, state: shown.current.state });
+    const editor = new EditorView({
+      parent: box.current!,
+      state: shown.current.state,
+      // Who may not change a file may look around in it.
+      dispatchTransactions: (transactions, view) => view.update(transactions.filter(({ docChanged }) => !(docChanged && fixed.current))),
+    });
     view.current = editor;
     if (shown.current.scroll) editor.dispatch({ effects: shown.current.scroll });
     return () => {

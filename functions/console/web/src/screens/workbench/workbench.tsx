@@ -5,7 +5,7 @@ import { Fragment, type KeyboardEvent as ReactKeyboardEvent, useCallback, useEff
 import { exportArchive } from "@/api/config-archives";
 import { type ConfigKey, deleteFile, listFiles, moveFile, writeFile } from "@/api/config-files";
 import { type Run, configQuery, queryClient } from "@/api/queries";
-import { useSafeMode } from "@/app/safe-mode";
+import { useBlocked, useLacking } from "@/app/role";
 import { useStored } from "@/app/stored";
 import { cn } from "@/lib/cn";
 import { Button, IconButton } from "@/ui/button";
@@ -58,7 +58,7 @@ function Workbench({ workspace, config }: ConfigKey) {
   const [closing, setClosing] = useState<OpenFile>();
   const [deleting, setDeleting] = useState<string>();
   const [run, setRun] = useState<Run>();
-  const safeMode = useSafeMode();
+  const [lacking, blocked, noTest] = [useLacking("editor"), useBlocked("editor"), useBlocked("operator")];
   const restored = useRef(false);
   const joined = useRef(false);
   const linked = useSearch({ from: "/w/$workspace/configs/$config" });
@@ -120,14 +120,14 @@ function Workbench({ workspace, config }: ConfigKey) {
 
   const make = useCallback(
     async (force: boolean) => {
-      if (safeMode) return failed(new Error(`Safe mode: ${safeMode}`), "Not built");
+      if (blocked) return failed(new Error(blocked), "Not built");
       await start("build", async (task) => {
         if (!(await save()) || task.signal.aborted) return;
         setPanel("terminal");
         if (await build(key, journal, force, task)) said("The build is active");
       });
     },
-    [safeMode, start, save, key, journal, setPanel],
+    [blocked, start, save, key, journal, setPanel],
   );
 
   // A build that is under way when somebody comes is theirs as well: to watch, and to stop.
@@ -200,11 +200,11 @@ function Workbench({ workspace, config }: ConfigKey) {
         <h1 className="truncate text-base font-semibold">{record?.name ?? "…"}</h1>
         {record ? <Badge tone={record.status === "active" ? "good" : "neutral"}>{record.status === "active" ? "built" : "draft only"}</Badge> : null}
         <div className="ml-auto flex flex-wrap items-center gap-2">
-          <Button onClick={() => void save()} disabled={dirty.length === 0}>
+          <Button onClick={() => void save()} blocked={lacking} disabled={dirty.length === 0}>
             <Save />
             Save{dirty.length > 1 ? ` ${dirty.length}` : ""}
           </Button>
-          <Button onClick={() => void check()} disabled={doing !== undefined} blocked={safeMode && `Safe mode: ${safeMode}`}>
+          <Button onClick={() => void check()} disabled={doing !== undefined} blocked={blocked}>
             <ShieldCheck />
             Validate
           </Button>
@@ -212,7 +212,7 @@ function Workbench({ workspace, config }: ConfigKey) {
             <FlaskConical />
             Test
           </Button>
-          <Button look="primary" onClick={() => void make(false)} disabled={doing !== undefined} blocked={safeMode && `Safe mode: ${safeMode}`}>
+          <Button look="primary" onClick={() => void make(false)} disabled={doing !== undefined} blocked={blocked}>
             <Hammer />
             {doing === "build" ? "Building …" : "Build"}
           </Button>
@@ -223,19 +223,19 @@ function Workbench({ workspace, config }: ConfigKey) {
             </Button>
           ) : null}
           <Menu align="end" trigger={<IconButton label="More"><MoreHorizontal /></IconButton>}>
-            <MenuItem disabled={doing !== undefined || Boolean(safeMode)} onSelect={() => void make(true)}>
+            <MenuItem disabled={doing !== undefined || blocked !== undefined} onSelect={() => void make(true)}>
               <Hammer />
               Build anew
-              <Why reason={safeMode ? "safe mode" : doing && DOING[doing]} />
+              <Why reason={blocked ?? (doing && DOING[doing])} />
             </MenuItem>
             <MenuItem onSelect={() => setComparing(true)}>
               <GitCompare />
               Versions and differences
             </MenuItem>
-            <MenuItem onSelect={() => setImporting(true)} disabled={!listing.data || doing !== undefined}>
+            <MenuItem onSelect={() => setImporting(true)} disabled={!listing.data || doing !== undefined || lacking !== undefined}>
               <Upload />
               Import a zip archive …
-              <Why reason={doing && DOING[doing]} />
+              <Why reason={lacking ?? (doing && DOING[doing])} />
             </MenuItem>
             <MenuItem onSelect={() => void exportArchive(key, "draft").catch((error: unknown) => failed(error, "Not exported"))}>
               <FileArchive />
@@ -249,13 +249,13 @@ function Workbench({ workspace, config }: ConfigKey) {
           <div className="flex h-9 shrink-0 items-center justify-between pr-1.5 pl-3.5">
             <span className="text-xs font-medium text-faint">Files</span>
             <span className="flex">
-              <IconButton label="New file" size="tiny" onClick={() => setNaming({ from: undefined })}><FilePlus2 /></IconButton>
-              <IconButton label="Rename the open file" size="tiny" disabled={!active} onClick={() => active && setNaming({ from: active.path })}><Pencil /></IconButton>
-              <IconButton label="Delete the open file" size="tiny" disabled={!active} onClick={() => active && setDeleting(active.path)}><Trash2 /></IconButton>
+              <IconButton label="New file" size="tiny" blocked={lacking} onClick={() => setNaming({ from: undefined })}><FilePlus2 /></IconButton>
+              <IconButton label="Rename the open file" size="tiny" blocked={lacking} disabled={!active} onClick={() => active && setNaming({ from: active.path })}><Pencil /></IconButton>
+              <IconButton label="Delete the open file" size="tiny" blocked={lacking} disabled={!active} onClick={() => active && setDeleting(active.path)}><Trash2 /></IconButton>
             </span>
           </div>
           {listing.isPending ? <LoadingRows rows={4} /> : listing.isLoadingError ? <Failed error={listing.error} retry={() => void listing.refetch()} /> : (
-            <Tree files={listing.data.files} active={files.active} dirty={dirty} problems={problems} onOpen={(path) => void openAt(path)} onRename={(path) => setNaming({ from: path })} />
+            <Tree files={listing.data.files} active={files.active} dirty={dirty} problems={problems} onOpen={(path) => void openAt(path)} onRename={(path) => (lacking ? failed(new Error(lacking)) : setNaming({ from: path }))} />
           )}
         </nav>
         <div className="flex min-w-0 flex-1 flex-col">
@@ -269,7 +269,7 @@ function Workbench({ workspace, config }: ConfigKey) {
               />
               <div className="min-h-0 flex-1 bg-surface">
                 {active?.state ? (
-                  <Editor file={active} issues={issues} goTo={goTo} onWent={onWent} />
+                  <Editor file={active} issues={issues} goTo={goTo} onWent={onWent} readOnly={lacking !== undefined} />
                 ) : active ? (
                   <Empty title="Not a text" className="h-full">{active.path} can't be edited here.</Empty>
                 ) : (
@@ -282,7 +282,7 @@ function Workbench({ workspace, config }: ConfigKey) {
             {testing ? (
               <>
                 <Splitter upright size={testWidth} onSize={setTestWidth} least={300} label="Width of the test pane" />
-                <TestPane workspace={workspace} config={config} run={run} busy={doing === "test"} width={testWidth} blocked={doing ? `Not now: ${DOING[doing]}.` : safeMode && `Safe mode: ${safeMode}`} onTest={(input) => void test(input)} />
+                <TestPane workspace={workspace} config={config} run={run} busy={doing === "test"} width={testWidth} blocked={doing ? `Not now: ${DOING[doing]}.` : noTest} onTest={(input) => void test(input)} />
               </>
             ) : null}
           </div>
