@@ -11,7 +11,7 @@ use crate::id::WorkspaceId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Reads everything in its workspace.
+    /// Reads everything in its workspace but keys and members.
     Viewer,
     /// Also uploads documents and starts runs.
     Operator,
@@ -137,11 +137,15 @@ pub enum Denied {
 impl Principal {
     /// Checks a permission on something that belongs to `workspace`. Another workspace's things do not exist for the caller.
     pub fn require(&self, permission: Permission, workspace: WorkspaceId) -> Result<(), Denied> {
-        let role = match &self.access {
-            Access::System => Role::SystemAdmin,
-            Access::Workspaces(roles) => *roles.get(&workspace).ok_or(Denied::NotFound)?,
-        };
-        if role >= permission.least_role() { Ok(()) } else { Err(Denied::Forbidden(permission)) }
+        if self.role(workspace)? >= permission.least_role() { Ok(()) } else { Err(Denied::Forbidden(permission)) }
+    }
+
+    /// What the caller is in a workspace. One in which it is nothing does not exist for it.
+    pub fn role(&self, workspace: WorkspaceId) -> Result<Role, Denied> {
+        match &self.access {
+            Access::System => Ok(Role::SystemAdmin),
+            Access::Workspaces(roles) => roles.get(&workspace).copied().ok_or(Denied::NotFound),
+        }
     }
 
     /// Checks a permission that is about the whole system.

@@ -10,15 +10,16 @@ use crate::edge::{Call, Checks, Framing, Problem, StreamAnswer, stream};
 
 /// Most lines of a page of log lines, and how many there are when the request does not say.
 const LINES: u32 = 1000;
-/// Most bytes of events that a page of log lines is made from.
-const BYTES: usize = 4 << 20;
+/// Most bytes of events that a page of log lines is made from, but for the last one. Lambda takes answers of 6 MiB, in which a body is a
+/// JSON string: of its characters any may need two.
+const BYTES: usize = 2 << 20;
 
 /// From where an event log is followed.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FollowQuery {
-    /// Only events after this one: the id of the last event that the client has read. `Last-Event-ID` means the same.
+    /// Only events after this one: the id of the last event that the client has read. `Last-Event-ID`, with which a client resumes, counts before it.
     #[param(minimum = 0)]
     #[serde(deserialize_with = "crate::edge::body::not_empty")]
     pub after_id: Option<u64>,
@@ -69,7 +70,7 @@ pub fn follow<R: Executable>(call: &Call, id: R::Id, about: &'static str) -> Str
     let query: FollowQuery = call.request.query()?;
     let resumed = call.request.header("last-event-id").and_then(|id| id.trim().parse().ok());
     let framing = if call.request.accepts(Framing::ServerSent.media_type()) { Framing::ServerSent } else { Framing::Ndjson };
-    let options = Follow { after_id: event_id(query.after_id.or(resumed))?, live: query.follow.unwrap_or(true) };
+    let options = Follow { after_id: event_id(resumed.or(query.after_id))?, live: query.follow.unwrap_or(true) };
     let source = LogSource::<R>::new(call.ade().tables.clone(), id);
     let lines = eventlog::follow(source, call.ade().objects.clone(), options);
     stream::events(lines, framing, call.request.deadline, (about, id.to_string()))

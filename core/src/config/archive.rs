@@ -18,6 +18,8 @@ use super::snapshot::{FILE_LIMIT, FileSet, SIZE_LIMIT};
 pub const ARCHIVE_LIMIT: u64 = SIZE_LIMIT;
 /// How many entries are told to be wrong.
 const ISSUE_LIMIT: usize = 100;
+/// Most entries that are looked at, files and directories.
+const ENTRY_LIMIT: usize = 16_384;
 /// What kind of file a mode says it is: its mask, a regular file, a directory, a symbolic link (POSIX `sys/stat.h`).
 const MODE: [u32; 4] = [0o170_000, 0o100_000, 0o040_000, 0o120_000];
 /// What an entry of the directory starts with, how long it is before its name, and where its lengths are (APPNOTE 4.3.12).
@@ -48,6 +50,10 @@ pub enum ArchiveError {
 /// The files in a zip archive.
 pub(super) fn read_archive(archive: &[u8]) -> Result<FileSet, ArchiveError> {
     let unreadable = |error: zip::result::ZipError| ArchiveError::Unreadable(error.to_string());
+    // Each entry takes some hundred bytes of memory, and millions fit in.
+    if archive.windows(ENTRY.0.len()).filter(|bytes| *bytes == ENTRY.0).nth(ENTRY_LIMIT).is_some() {
+        return Err(ArchiveError::Unreadable(format!("it has more than {ENTRY_LIMIT} entries")));
+    }
     let mut zip = ZipArchive::new(Cursor::new(archive)).map_err(unreadable)?;
     let paths = checked(archive, &zip)?;
     let mut files = FileSet::new();
@@ -210,6 +216,9 @@ mod tests {
         assert_eq!(refused(&archive(&[("large.py", &vec![b' '; (512 << 10) + 1])])), [("large.py".to_owned(), "too_large")]);
         assert_eq!(refused(&archive(&[])), [(String::new(), "empty")]);
         assert_eq!(refused(b"PK, but no archive")[0].1, "unreadable");
+        // Whoever counts entries by reading them holds them all.
+        let entries = [ENTRY.0, &[0; ENTRY.1 - 4]].concat().repeat(ENTRY_LIMIT + 1);
+        assert_eq!(refused(&[&archive(&[("a.txt", b"")])[..], &entries].concat()), [("it has more than 16384 entries".to_owned(), "unreadable")]);
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         writer.add_symlink("link", "/etc/passwd", stored()).unwrap();
         assert_eq!(refused(&writer.finish().unwrap().into_inner()), [("link".to_owned(), "symlink")]);

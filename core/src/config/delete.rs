@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use super::model::Config;
-use super::service::{Configs, config_key, version_key};
+use super::service::{CONCURRENT, Configs, config_key, version_key};
 use crate::build::Build;
 use crate::id::{BuildId, RunId};
 use crate::layout;
@@ -17,9 +17,8 @@ use crate::store::table::{BUILDS, CONFIGS, ListError, RUNS, Table};
 use crate::store::{PageRequest, StoreError};
 use crate::time::Timestamp;
 
-/// Records that are read at once, and how many of them are deleted at the same time.
+/// Records that are read at once.
 const PAGE: usize = 200;
-const CONCURRENT: usize = 16;
 
 /// How far a deletion got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +57,16 @@ impl Configs {
     /// Deletes a config, its draft, versions, builds and archives, and with `purge` its runs and their files; until `deadline`.
     /// A config with a build or run that is not over stays as it is.
     pub async fn delete(&self, config: &Config, purge: bool, deadline: Instant) -> Result<Deleted, DeleteError> {
-        self.mark(config).await?;
-        if let Some(run) = self.live_run(config).await? {
-            self.tables.update(&CONFIGS, config_key(config.config_id)).remove("deleting").send(self.tables.client()).await?;
-            return Err(DeleteError::Running(run));
+        let marked = Timestamp::now();
+        self.mark(config, marked).await?;
+        if let Err(error) = self.none_runs(config).await {
+            // What is not deleted must not seem to be. Another deletion's mark is not ours to take.
+            let update = self.tables.update(&CONFIGS, config_key(config.config_id)).remove("deleting").when_equals("deleting", marked)?;
+            match update.send(self.tables.client()).await {
+                Ok(_) | Err(StoreError::Condition(_)) => {}
+                Err(fault) => tracing::error!(error = %fault, config_id = %config.config_id, "a config that is not deleted stays marked"),
+            }
+            return Err(error);
         }
         let id = config.config_id.to_string();
         let builds = self.each(&BUILDS, "by_config", &id, deadline, |build: Build| self.delete_build(build)).await?;
@@ -82,8 +87,8 @@ impl Configs {
         Ok(Deleted::Wholly)
     }
 
-    async fn mark(&self, config: &Config) -> Result<(), DeleteError> {
-        let update = self.tables.update(&CONFIGS, config_key(config.config_id)).set("deleting", Timestamp::now())?;
+    async fn mark(&self, config: &Config, now: Timestamp) -> Result<(), DeleteError> {
+        let update = self.tables.update(&CONFIGS, config_key(config.config_id)).set("deleting", now)?;
         match update.when_missing("building_build_id").send(self.tables.client()).await {
             Ok(_) => Ok(()),
             Err(StoreError::Condition(old)) => {
@@ -98,24 +103,24 @@ impl Configs {
         }
     }
 
-    /// A run of the config that is not over. One that is created in this moment may be missed: it will find the config gone.
-    async fn live_run(&self, config: &Config) -> Result<Option<RunId>, DeleteError> {
+    /// Refuses while a run of the config is not over. One that is created in this moment may be missed: it will find the config gone.
+    async fn none_runs(&self, config: &Config) -> Result<(), DeleteError> {
         for status in RunStatus::ALL.into_iter().filter(|status| !status.is_terminal()) {
             let partition = workspace_status(config.workspace_id, status.word());
-            let mut page = PageRequest { limit: 1, cursor: None };
+            let mut page = PageRequest { limit: PAGE, cursor: None };
             loop {
                 let of_config = |run: &Run| run.config_id == config.config_id;
                 let found = self.tables.list(&RUNS, "by_workspace_status", &partition, page, of_config).await?;
                 if let Some(run) = found.items.first() {
-                    return Ok(Some(run.run_id));
+                    return Err(DeleteError::Running(run.run_id));
                 }
                 match found.next {
-                    Some(cursor) => page = PageRequest { limit: 1, cursor: Some(cursor) },
+                    Some(cursor) => page = PageRequest { limit: PAGE, cursor: Some(cursor) },
                     None => break,
                 }
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     async fn delete_build(&self, build: Build) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! What is different between two states of a config.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ const TEXT_LIMIT: usize = 512 << 10;
 const PATCH_LIMIT: usize = 1 << 20;
 /// How long the shortest difference of two files is looked for; after that a longer one will do.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How long all files are compared: gateways wait 29 seconds for an answer.
+const ALL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -40,7 +42,7 @@ pub struct FileChange {
     pub from_byte_size: Option<u64>,
     /// Its size afterwards, in bytes.
     pub to_byte_size: Option<u64>,
-    /// The difference in unified format; `None` when it is not text, too long, or after a mebibyte of patches.
+    /// The difference in unified format; `None` when it is not text, too long, or comes after a mebibyte of patches or ten seconds of comparing.
     pub patch: Option<String>,
 }
 
@@ -50,11 +52,12 @@ pub fn diff(from: &FileSet, to: &FileSet) -> Vec<FileChange> {
     let rest = to.iter().map(|(path, content)| (path, from.get(path), Some(content)));
     let mut different: Vec<_> = gone.chain(rest).filter(|(_, before, after)| before != after).collect();
     different.sort_by_key(|(path, ..)| *path);
-    let mut room = PATCH_LIMIT;
+    let (mut room, deadline) = (PATCH_LIMIT, Instant::now() + ALL_PATIENCE);
     different
         .into_iter()
         .map(|(path, before, after)| {
-            let patch = patch(path, before, after).filter(|patch| patch.len() <= room);
+            let has_room = room > 0 && Instant::now() < deadline;
+            let patch = has_room.then(|| patch(path, before, after)).flatten().filter(|patch| patch.len() <= room);
             room -= patch.as_ref().map_or(0, String::len);
             let status = match (before, after) {
                 (None, _) => FileStatus::Added,

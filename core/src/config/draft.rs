@@ -93,7 +93,11 @@ impl Configs {
         self.make_room(config, path, content.len() as u64, None).await?;
         let key = key(config, path);
         let byte_size = content.len() as u64;
-        let etag = self.objects.put_expecting(&key, content, expected).await.map_err(changed)?;
+        let etag = match self.objects.put_expecting(&key, content.clone(), expected).await {
+            // The file is what it should become: most likely by our own first try, whose answer was lost.
+            Err(StoreError::Condition(_)) => self.tag_of(&key, &content).await?.ok_or(DraftError::Changed)?,
+            put => put?,
+        };
         self.still_there(config, &key, &etag).await?;
         Ok(DraftFile { path: path.clone(), byte_size, etag })
     }
@@ -150,6 +154,15 @@ impl Configs {
             return Err(DraftError::Full);
         }
         Ok(())
+    }
+
+    /// The entity tag of an object, if this is what is in it.
+    async fn tag_of(&self, key: &str, content: &Bytes) -> Result<Option<String>, StoreError> {
+        let Some(object) = self.objects.open(key, None).await?.filter(|object| object.info.byte_size == content.len() as u64) else {
+            return Ok(None);
+        };
+        let etag = object.info.etag.clone();
+        Ok((collect(object.body).await? == *content).then_some(etag))
     }
 
     /// Takes back what was written for a config that was deleted meanwhile: its deletion may not have seen it.

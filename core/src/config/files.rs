@@ -63,7 +63,7 @@ impl FromStr for ConfigPath {
                 && part != "."
                 && part != ".."
                 && part.len() <= 120
-                && !part.chars().any(|c| c.is_control() || matches!(c, '\\' | ':'));
+                && !part.chars().any(|c| c.is_control() || is_noncharacter(c) || matches!(c, '\\' | ':'));
             if !plain {
                 return Err(InvalidPath::Part);
             }
@@ -73,6 +73,11 @@ impl FromStr for ConfigPath {
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Code points that are never characters (Unicode, section 23.7). Names with some of them can't be said in XML, in which S3 lists objects.
+fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{FDD0}'..='\u{FDEF}') || u32::from(c) & 0xFFFE == 0xFFFE
 }
 
 impl fmt::Display for ConfigPath {
@@ -91,7 +96,7 @@ mod tests {
         for good in ["settings.toml", "src/ade_config/columns/first name.py", "data/名前.csv"] {
             assert!(good.parse::<ConfigPath>().is_ok(), "{good}");
         }
-        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "c:\\x", "a\0b", ".git/config", "src/__pycache__/x.pyc"] {
+        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "c:\\x", "a\0b", "a\u{FFFF}.py", "\u{1FFFE}", "\u{FDD0}/b", ".git/config", "src/__pycache__/x.pyc"] {
             assert!(bad.parse::<ConfigPath>().is_err(), "{bad:?}");
         }
     }

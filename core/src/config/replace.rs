@@ -13,7 +13,7 @@ use super::archive::{ArchiveError, read_archive};
 use super::draft::{DraftError, DraftListing};
 use super::files::ConfigPath;
 use super::model::Config;
-use super::service::{Configs, config_key};
+use super::service::{CONCURRENT, Configs, config_key};
 use super::snapshot::{FileSet, listing_digest};
 use crate::id::{ConfigUploadId, WorkspaceId};
 use crate::layout;
@@ -22,8 +22,6 @@ use crate::store::table::CONFIGS;
 use crate::store::{Expected, StoreError};
 use crate::time::Timestamp;
 
-/// How many files are read or written at the same time.
-const CONCURRENT: usize = 16;
 /// How long a mark counts: whoever made it has failed by then. Longer than a function of the API lives.
 const MARKED: Duration = Duration::from_mins(2);
 
@@ -70,15 +68,17 @@ impl Configs {
         match read.map_err(|error| StoreError::Corrupt(error.to_string()))? {
             Ok(files) => Ok(files),
             Err(error) => {
-                self.drop_archive(workspace, id).await?;
+                self.forget_archive(workspace, id).await;
                 Err(error.into())
             }
         }
     }
 
-    /// Deletes an uploaded archive that has been used.
-    pub async fn drop_archive(&self, workspace: WorkspaceId, id: ConfigUploadId) -> Result<(), StoreError> {
-        self.objects.delete(&layout::config_upload(workspace, id)).await
+    /// Deletes an uploaded archive that has been used. What was made of it does not depend on that: the bucket lets uploads expire.
+    pub async fn forget_archive(&self, workspace: WorkspaceId, id: ConfigUploadId) {
+        if let Err(error) = self.objects.delete(&layout::config_upload(workspace, id)).await {
+            tracing::warn!(%error, upload_id = %id, "an archive that was used stays until it expires");
+        }
     }
 
     /// Replaces the draft by these files, if its files have the hash that the caller expects.

@@ -1,5 +1,6 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::files::ConfigPath;
 use super::model::{Config, ConfigVersion};
@@ -8,6 +9,9 @@ use crate::layout;
 use crate::store::table::{CONFIGS, ListError, string_key};
 use crate::store::{Item, Objects, Page, PageRequest, StoreError, Tables};
 use crate::time::Timestamp;
+
+/// How many objects or records are read, written or deleted at the same time: a function has a thousand connections at most.
+pub(super) const CONCURRENT: usize = 16;
 
 /// Which configs to list.
 #[derive(Debug, Clone, Default)]
@@ -40,11 +44,11 @@ impl Configs {
     ) -> Result<Config, StoreError> {
         let id = ConfigId::generate();
         let prefix = layout::draft_prefix(id);
-        futures::future::try_join_all(files.into_iter().map(|(path, content)| {
+        let writes = files.into_iter().map(|(path, content)| {
             let key = format!("{prefix}{path}");
             async move { self.objects.put(&key, content).await }
-        }))
-        .await?;
+        });
+        futures::stream::iter(writes).buffer_unordered(CONCURRENT).try_collect::<Vec<()>>().await?;
         let config = Config::new(id, workspace, name.to_owned());
         self.tables.create(&CONFIGS, &config).await?;
         Ok(config)

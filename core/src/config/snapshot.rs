@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::write_archive;
 use super::files::ConfigPath;
 use super::model::{Config, ConfigVersion, DraftVersion};
-use super::service::{Configs, config_key};
+use super::service::{CONCURRENT, Configs, config_key};
 use crate::id::ConfigId;
 use crate::layout;
 use crate::store::objects::collect;
@@ -127,8 +128,11 @@ impl Configs {
         let prefix = layout::draft_prefix(config);
         for _ in 0..RETRIES {
             let listed = self.list_draft(config).await?;
-            let reads = listed.iter().map(|object| self.read_draft_file(&prefix, object));
-            let files = futures::future::try_join_all(reads).await?;
+            let reads = listed.clone().into_iter().map(|object| {
+                let prefix = &prefix;
+                async move { self.read_draft_file(prefix, &object).await }
+            });
+            let files: Vec<_> = futures::stream::iter(reads).buffer_unordered(CONCURRENT).try_collect().await?;
             if let Some(files) = files.into_iter().collect::<Option<FileSet>>() {
                 // Two writers at once may have made such files.
                 match files.keys().find(|path| path.directories().any(|directory| files.contains_key(&directory))) {

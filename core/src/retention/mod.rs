@@ -164,7 +164,17 @@ impl Sweeper {
         let (mut swept, mut next) = (Swept::default(), Some(from.unwrap_or(Position::START)));
         for _ in 0..PAGES {
             let Some(Position(place)) = next else { break };
-            next = sweep.step(place, &mut swept).await?.map(Position);
+            next = match sweep.step(place, &mut swept).await {
+                Ok(next) => next,
+                // What nobody can read must not keep what comes after it for ever.
+                Err(StoreError::Corrupt(error)) => {
+                    tracing::error!(error, place = ?place, "a part of a sweep is passed over");
+                    swept.failed += 1;
+                    place.over()
+                }
+                Err(error) => return Err(error),
+            }
+            .map(Position);
             if Instant::now() >= deadline {
                 break;
             }
@@ -267,14 +277,15 @@ impl Sweep<'_> {
         let (low, high) = (after.map_or(Some(RunId::FIRST), RunId::after), RunId::last_at(cutoff.millis()));
         let Some(low) = low.filter(|low| *low <= high) else { return Ok(then) };
         let found = self.sweeper.keys(&RUNS, of.workspace, low.to_string(), high.to_string()).await?;
-        let ids: Vec<RunId> = found.iter().map(|item| id(item, "run_id")).collect::<Result<_, _>>()?;
+        let whole = found.len() == PAGE;
+        let ids: Vec<RunId> = readable(found.iter().map(|item| id(item, "run_id")), &mut swept.failed);
         if ids.is_empty() {
             return Ok(then);
         }
         let needed = Needed::of(&self.sweeper.tables, of.workspace).await?;
         let old = ids.iter().copied().filter(|run| !needed.run(*run));
         each(old, |run| self.run(run, cutoff), &mut swept.runs, &mut swept.failed).await;
-        let last = ids.last().copied().filter(|_| ids.len() == PAGE);
+        let last = ids.last().copied().filter(|_| whole);
         Ok(last.map_or(then, |last| Place::Runs { of, after: Some(last) }))
     }
 
@@ -297,12 +308,13 @@ impl Sweep<'_> {
         let (low, high) = (after.map_or(Some(DocumentId::FIRST), DocumentId::after), DocumentId::last_at(cutoff.millis()));
         let Some(low) = low.filter(|low| *low <= high) else { return self.after_documents(of).await };
         let found = self.sweeper.keys(&DOCUMENTS, of.workspace, low.to_string(), high.to_string()).await?;
-        let documents: Vec<Document> = serde_dynamo::from_items(found)?;
+        let whole = found.len() == PAGE;
+        let documents: Vec<Document> = readable(found.into_iter().map(serde_dynamo::from_item), &mut swept.failed);
         if documents.is_empty() {
             return self.after_documents(of).await;
         }
         let needed = Needed::of(&self.sweeper.tables, of.workspace).await?;
-        let last = documents.last().map(|document| document.document_id).filter(|_| documents.len() == PAGE);
+        let last = documents.last().map(|document| document.document_id).filter(|_| whole);
         let old = documents.into_iter().filter(|document| !needed.document(document.document_id));
         match of.kind {
             Kind::Deleted => each(old, |document| self.remove(document), &mut swept.documents, &mut swept.failed).await,
@@ -454,6 +466,15 @@ where
             }
         }
     }
+}
+
+/// What can be read of what was found. The rest is told and counted.
+fn readable<T, E: Display>(found: impl Iterator<Item = Result<T, E>>, failed: &mut u64) -> Vec<T> {
+    let mut told = |error: &E| {
+        tracing::error!(%error, "something that may be old could not be read");
+        *failed += 1;
+    };
+    found.filter_map(|read| read.inspect_err(&mut told).ok()).collect()
 }
 
 /// An id that an item must have.

@@ -29,6 +29,22 @@ pub(super) enum Place {
     Builds { of: Owner, config: ConfigId, after: Option<BuildId> },
 }
 
+impl Place {
+    /// What comes after all that is here.
+    pub(super) fn over(self) -> Option<Self> {
+        Some(match self {
+            Self::Due { shard, .. } if shard + 1 < DUE_SHARDS.len() => Self::Due { shard: shard + 1, after: None },
+            Self::Due { .. } => Self::Next { kind: Kind::Live, after: None },
+            Self::Next { kind: Kind::Live, .. } => Self::Next { kind: Kind::Deleted, after: None },
+            Self::Next { kind: Kind::Deleted, .. } => return None,
+            Self::Runs { of, .. } => Self::Documents { of, after: None },
+            Self::Documents { of, .. } if of.kind == Kind::Live => Self::Configs { of, after: None },
+            Self::Documents { of, .. } | Self::Configs { of, .. } => Self::Next { kind: of.kind, after: Some(of.workspace) },
+            Self::Builds { of, config, .. } => Self::Configs { of, after: Some(config) },
+        })
+    }
+}
+
 /// A workspace, or what is left of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Owner {

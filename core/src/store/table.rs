@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
@@ -28,7 +30,7 @@ pub struct Index {
     pub name: &'static str,
     /// Partition and sort key attributes.
     pub key: (&'static str, &'static str),
-    /// Attributes it holds besides the keys: what a list shows, never lease fields.
+    /// Attributes it holds besides the keys, at most 20: what a list shows, never lease fields.
     pub projection: &'static [&'static str],
 }
 
@@ -185,14 +187,9 @@ const RUN_LIST: &[&str] = &[
     "started",
     "finished",
     "cancel_requested",
-    "exit_code",
-    "summary",
     "error_message",
     "failure",
-    "result",
-    "artifact_uri",
-    "output_uri",
-    "logs_uri",
+    "report",
 ];
 
 /// Runs and their documents: key (`run_id`, `item`).
@@ -235,6 +232,11 @@ pub struct Tables {
     prefix: String,
 }
 
+/// How often a transaction that meets another one is tried.
+const MEETINGS: u32 = 5;
+/// Up to how long the first of them waits before it is tried again; each pause may be twice as long as the one before.
+const MEETING_PAUSE: Duration = Duration::from_millis(100);
+
 /// Why a page can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
@@ -244,6 +246,23 @@ pub enum ListError {
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Writes an item under a condition. What the condition meets may be the item itself: then the first try was carried out, its answer was
+/// lost, and the SDK has tried again.
+async fn put_expecting(put: PutItemFluentBuilder, item: Item) -> Result<(), StoreError> {
+    let put = put.set_item(Some(item.clone())).return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    match put.send().await {
+        Ok(_) => Ok(()),
+        Err(SdkError::ServiceError(service)) => match service.into_err() {
+            PutItemError::ConditionalCheckFailedException(failed) => match failed.item {
+                Some(old) if old == item => Ok(()),
+                old => Err(StoreError::Condition(old.map(Box::new))),
+            },
+            other => Err(StoreError::from_sdk("PutItem", SdkError::<_, ()>::service_error(other, ()))),
+        },
+        Err(other) => Err(StoreError::from_sdk("PutItem", other)),
+    }
 }
 
 impl Tables {
@@ -271,26 +290,11 @@ impl Tables {
         }
     }
 
-    /// Writes a new item; [`StoreError::Condition`] when one with its key exists.
+    /// Writes a new item; [`StoreError::Condition`] when another one with its key exists.
     pub async fn create(&self, table: &Table, item: &impl Serialize) -> Result<(), StoreError> {
-        let answer = self
-            .client
-            .put_item()
-            .table_name(self.name(table))
-            .set_item(Some(serde_dynamo::to_item(item)?))
-            .condition_expression("attribute_not_exists(#key)")
-            .expression_attribute_names("#key", table.partition)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(service)) => match service.into_err() {
-                PutItemError::ConditionalCheckFailedException(failed) => Err(StoreError::Condition(failed.item.map(Box::new))),
-                other => Err(StoreError::from_sdk("PutItem", SdkError::<_, ()>::service_error(other, ()))),
-            },
-            Err(other) => Err(StoreError::from_sdk("PutItem", other)),
-        }
+        let put = self.client.put_item().table_name(self.name(table));
+        let put = put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", table.partition);
+        put_expecting(put, serde_dynamo::to_item(item)?).await
     }
 
     /// Writes an item, over an older one if there is one.
@@ -301,17 +305,9 @@ impl Tables {
 
     /// Writes an item over an older one whose attribute still has this value; else [`StoreError::Condition`].
     pub async fn replace(&self, table: &Table, item: &impl Serialize, (name, value): (&str, &str)) -> Result<(), StoreError> {
-        let answer = self
-            .client
-            .put_item()
-            .table_name(self.name(table))
-            .set_item(Some(serde_dynamo::to_item(item)?))
-            .condition_expression("#name = :value")
-            .expression_attribute_names("#name", name)
-            .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
-            .send()
-            .await;
-        answer.map(drop).map_err(|error| StoreError::from_sdk("PutItem", error))
+        let put = self.client.put_item().table_name(self.name(table)).condition_expression("#name = :value");
+        let put = put.expression_attribute_names("#name", name).expression_attribute_values(":value", AttributeValue::S(value.to_owned()));
+        put_expecting(put, serde_dynamo::to_item(item)?).await
     }
 
     /// Deletes an item; `false` when there was none.
@@ -353,8 +349,23 @@ impl Tables {
 
     /// Makes several changes, all or nothing. `token` makes a repeated try harmless
     /// ([`ClientRequestToken`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html), at most 36 characters).
-    /// [`StoreError::Condition`] carries the first item whose condition failed.
+    /// [`StoreError::Condition`] carries the first item whose condition failed. Transactions that meet others on an item are tried again a few times.
     pub async fn transact(&self, token: &str, items: Vec<TransactWriteItem>) -> Result<(), StoreError> {
+        let mut pause = MEETING_PAUSE;
+        for _ in 1..MEETINGS {
+            match self.transact_once(token, items.clone()).await {
+                Err(StoreError::Throttled(_)) => {
+                    // Those that met would meet again if they all waited as long.
+                    tokio::time::sleep(pause.mul_f64(rand::random())).await;
+                    pause *= 2;
+                }
+                settled => return settled,
+            }
+        }
+        self.transact_once(token, items).await
+    }
+
+    async fn transact_once(&self, token: &str, items: Vec<TransactWriteItem>) -> Result<(), StoreError> {
         let answer = self.client.transact_write_items().set_transact_items(Some(items)).client_request_token(token).send().await;
         match answer {
             Ok(_) => Ok(()),

@@ -7,6 +7,7 @@ use super::model::{DeletedWorkspace, Workspace, WorkspaceSettings, WorkspaceSlug
 use super::{CreateWorkspaceError, Workspaces};
 use crate::run::allow_slots;
 use crate::store::table::{CONFIGS, RUNS, WORKSPACES};
+use crate::id::WorkspaceId;
 use crate::store::{PageRequest, StoreError};
 
 /// What changes in a workspace; what is missing stays.
@@ -61,8 +62,8 @@ impl Workspaces {
         }
     }
 
-    /// Deletes a workspace without configs and without runs under way: its record, its slug and its members. What is left of older runs
-    /// and documents is removed by sweeps ([`crate::retention`]): after a while, or at once with `purge`.
+    /// Deletes a workspace without configs and without runs under way: its record and its slug. Its members and keys have to follow. What is
+    /// left of older runs and documents is removed by sweeps ([`crate::retention`]): after a while, or at once with `purge`.
     pub async fn delete(&self, workspace: &Workspace, purge: bool) -> Result<(), DeleteWorkspaceError> {
         let id = workspace.workspace_id;
         for status in ["queued", "running"] {
@@ -79,6 +80,17 @@ impl Workspaces {
             self.tables.create_in_transaction(&WORKSPACES, &DeletedWorkspace::new(id, purge))?,
         ];
         self.tables.transact(&Ulid::generate().to_string(), items).await?;
+        Ok(())
+    }
+
+    /// Whether a workspace was deleted of which something may be left.
+    pub async fn is_deleted(&self, id: WorkspaceId) -> Result<bool, StoreError> {
+        let left: Option<DeletedWorkspace> = self.tables.get(&WORKSPACES, DeletedWorkspace::key(id)).await?;
+        Ok(left.is_some())
+    }
+
+    /// Removes all members of a workspace.
+    pub async fn remove_members(&self, id: WorkspaceId) -> Result<(), StoreError> {
         loop {
             let page = PageRequest { limit: 100, cursor: None };
             let members = self.members(id, page).await.map_err(|error| StoreError::Corrupt(error.to_string()))?;

@@ -1,5 +1,6 @@
 //! What is kept no longer goes, with everything that belongs to it, and nothing else. Each test looks into the bucket afterwards.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ade_core::build::BuildStatus;
@@ -7,8 +8,10 @@ use ade_core::id::{DocumentId, RunId};
 use ade_core::layout;
 use ade_core::retention::{Mode, Policy, Position, Removed, Sweeper, Swept};
 use ade_core::run::{Retry, RetryBuild, Run, RunStatus};
+use ade_core::store::table::{DOCUMENTS, RUNS};
 use ade_core::time::Timestamp;
 use ade_core::workspace::{ChangeWorkspace, WorkspaceSettings};
+use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::time::Instant;
 
 use crate::builds::{active, claimed, config, create, new};
@@ -249,4 +252,26 @@ fn what_is_no_position_is_refused() {
     for text in ["", "x", "e30", "eyJEdWUiOnsic2hhcmQiOjk5LCJhZnRlciI6bnVsbH19"] {
         assert!(Position::decode(text).is_err(), "{text}");
     }
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_keeps_nothing_else_from_going() {
+    let stack = stack().await;
+    let (broken, behind) = (stack.run().await, stack.run().await);
+    for run in [&broken, &behind] {
+        finished(&stack, run).await;
+    }
+    let document = stack.document("a.csv").await.document_id;
+    // As a later version might have written it.
+    let table = stack.tables.name(&DOCUMENTS);
+    let key = HashMap::from([("document_id".to_owned(), AttributeValue::S(document.to_string()))]);
+    let change = stack.tables.client().update_item().table_name(table).set_key(Some(key)).update_expression("SET byte_size = :what");
+    change.expression_attribute_values(":what", AttributeValue::S("many".to_owned())).send().await.unwrap();
+    let run = stack.tables.client().update_item().table_name(stack.tables.name(&RUNS));
+    let run = run.key("run_id", AttributeValue::S(broken.run_id.to_string())).update_expression("SET created = :what");
+    run.expression_attribute_values(":what", AttributeValue::S("long ago".to_owned())).send().await.unwrap();
+
+    let swept = sweep(&sweeper(&stack, POLICY), Mode::Apply, DAY * 61).await;
+    assert!(swept.failed > 0, "{swept:?}");
+    assert_eq!(stack.runs.get(behind.run_id).await.unwrap(), None);
 }

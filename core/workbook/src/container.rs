@@ -11,8 +11,14 @@ use quick_xml::{
 };
 use zip::ZipArchive;
 
+use crate::metered::Metered;
 use crate::{Kind, Limits, OpenError};
 
+/// Most bytes that are read to find an archive's directory, which has an entry for each part. Workbooks have hundreds; each takes several
+/// times its size in memory.
+pub(crate) const DIRECTORY_BYTES: u64 = 8 << 20;
+/// Bytes of a compound file that are searched at a time.
+const SEARCHED_BYTES: u64 = 1 << 20;
 const WORKBOOK_XML_BYTES: u64 = 16 << 20;
 /// How far a large part may expand. Sheets of one value over and over, with a reference in each cell, stay below 30; deflate
 /// itself ends at 1032.
@@ -24,6 +30,8 @@ const SHORTEST_SI: u64 = 5;
 
 /// The kind of workbook in a zip archive, by its parts.
 pub(crate) fn zip_kind(source: &mut (impl Read + Seek)) -> Option<Kind> {
+    // Whoever opens a workbook comes here first. Its directory is read once within the limit; what is read again is the same.
+    ZipArchive::new(Metered::new(&mut *source, DIRECTORY_BYTES)).ok()?;
     let mut archive = ZipArchive::new(source).ok()?;
     if part_name(&archive, "workbook.bin").is_some() {
         return Some(Kind::Xlsb);
@@ -45,9 +53,17 @@ fn part_name<R: Read + Seek>(archive: &ZipArchive<R>, part: &str) -> Option<Stri
 /// Whether a compound file wraps an encrypted Office package ([MS-OFFCRYPTO] 2.3.4): its directory names the stream.
 pub(crate) fn is_encrypted_package(source: &mut (impl Read + Seek)) -> bool {
     let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let mut content = Vec::new();
-    let read = source.seek(SeekFrom::Start(0)).and_then(|_| source.read_to_end(&mut content));
-    read.is_ok() && memchr::memmem::find(&content, &name).is_some()
+    let mut searched = Vec::new();
+    let mut more = source.seek(SeekFrom::Start(0)).is_ok();
+    while more {
+        // A name may lie across the end of what was read last.
+        searched.drain(..searched.len().saturating_sub(name.len() - 1));
+        more = source.by_ref().take(SEARCHED_BYTES).read_to_end(&mut searched).is_ok_and(|read| read > 0);
+        if memchr::memmem::find(&searched, &name).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Refuses an archive that would expand past the limit, or far beyond what sheets do. The directory's sizes are claims, but the zip crate fails a read

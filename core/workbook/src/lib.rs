@@ -20,6 +20,7 @@ mod grid;
 mod guard;
 mod kind;
 mod limits;
+mod metered;
 mod preview;
 mod shown;
 mod workbook;

@@ -342,6 +342,20 @@ fn xlsb_is_read() {
     assert_eq!([told(1, 0), told(1, 3), told(1, 4)], ["cached", "#N/A", "#REF!"]);
 }
 
+/// Entries of a directory take several times their size in memory, and what they name costs nothing.
+#[test]
+fn a_directory_beyond_its_limit_is_not_read() {
+    let with = |parts: usize| {
+        let mut archive = zip::ZipWriter::new_append(Cursor::new(xlsx(&[("a", vec![vec![Value::Int(1)]])]))).unwrap();
+        for part in 0..parts {
+            archive.start_file(format!("{part}{}", "x".repeat(60_000)), zip::write::SimpleFileOptions::default()).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    };
+    open(with(100), "a.xlsx").unwrap();
+    assert_eq!(open(with(150), "a.xlsx").unwrap_err().code(), "corrupt");
+}
+
 /// Found by the fuzzer: a cell out of order in a column far beyond any sheet's took minutes.
 #[test]
 fn a_column_that_can_not_be_costs_nothing() {

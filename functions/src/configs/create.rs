@@ -79,7 +79,7 @@ pub async fn create_config(call: Call) -> Answer {
     };
     let config = call.ade().configs.create(workspace.workspace_id, &new.name, files).await?;
     if let ConfigSource::Archive { upload_id } = new.source {
-        call.ade().configs.drop_archive(workspace.workspace_id, upload_id).await?;
+        call.ade().configs.forget_archive(workspace.workspace_id, upload_id).await;
     }
     call.note("config_id", config.config_id);
     let link = format!("/workspaces/{}/configs/{}", workspace.workspace_id, config.config_id);

@@ -69,6 +69,6 @@ pub async fn import_config(call: Call) -> Answer {
     let configs = &call.ade().configs;
     let files = configs.uploaded_archive(config.workspace_id, upload_id).await?;
     let draft = configs.replace_draft(&config, tag.trim_matches('"'), files).await?;
-    configs.drop_archive(config.workspace_id, upload_id).await?;
+    configs.forget_archive(config.workspace_id, upload_id).await;
     ConfigFiles::answer(&config, draft, None)
 }

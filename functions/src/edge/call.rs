@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 
 use ade_core::Ade;
-use ade_core::access::{Permission, Principal};
+use ade_core::access::{Permission, Principal, Role};
 use ade_core::build::Build;
 use ade_core::config::Config;
 use ade_core::dispatch::Dispatcher;
@@ -79,6 +79,11 @@ impl Call {
         self.principal.require(permission, id).map_err(|denied| Problem::denied(denied, Workspace::KIND))?;
         self.note("workspace_id", id);
         self.ade().workspaces.get(id).await?.ok_or_else(|| Problem::no_such(Workspace::KIND))
+    }
+
+    /// What the caller is in a workspace.
+    pub fn role(&self, workspace: &Workspace) -> Result<Role, Problem> {
+        self.principal.role(workspace.workspace_id).map_err(|denied| Problem::denied(denied, Workspace::KIND))
     }
 
     /// The config that the path names together with its workspace.

@@ -1,4 +1,4 @@
-use ade_core::access::Permission;
+use ade_core::access::{Permission, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,7 +39,7 @@ pub async fn create_workspace(call: Call) -> Answer {
     checked_slug(Checks::new().line("name", &new.name, NAME_LIMIT), new.slug.as_deref()).finish()?;
     let workspace = call.ade().workspaces.create(&new.name, new.slug.as_deref()).await?;
     let link = format!("/workspaces/{}", workspace.workspace_id);
-    created(&call.request, &link, &Workspace::from(workspace))
+    created(&call.request, &link, &Workspace::new(workspace, Role::SystemAdmin))
 }
 
 /// Notes a slug that can't be one.

@@ -3,6 +3,7 @@ use std::time::Duration;
 use ade_core::access::Permission;
 use ade_core::id::WorkspaceId;
 use ade_core::retention::Sweeper;
+use ade_core::workspace::Workspace;
 use http::StatusCode;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -46,15 +47,23 @@ pub struct DeleteWorkspaceQuery {
     )
 )]
 pub async fn delete_workspace(call: Call) -> Answer {
-    let workspace = call.workspace(Permission::WorkspaceRead).await?;
-    call.principal
-        .require_system(Permission::SystemManage)
-        .map_err(|denied| Problem::denied(denied, ade_core::workspace::Workspace::KIND))?;
+    let id: WorkspaceId = call.request.id_in_path("workspace_id")?;
+    let denied = |denied| Problem::denied(denied, Workspace::KIND);
+    call.principal.require(Permission::WorkspaceRead, id).map_err(denied)?;
+    call.principal.require_system(Permission::SystemManage).map_err(denied)?;
     let DeleteWorkspaceQuery { purge } = call.request.query()?;
-    call.ade().workspaces.delete(&workspace, purge).await?;
-    call.ade().keys.revoke_all(workspace.workspace_id).await?;
+    call.note("workspace_id", id);
+    let workspaces = &call.ade().workspaces;
+    match workspaces.get(id).await? {
+        Some(workspace) => workspaces.delete(&workspace, purge).await?,
+        // A deletion that broke off: nobody's way in may stay.
+        None if workspaces.is_deleted(id).await? => {}
+        None => return Err(Problem::no_such(Workspace::KIND)),
+    }
+    workspaces.remove_members(id).await?;
+    call.ade().keys.revoke_all(id).await?;
     let mut response = no_content()?;
-    if purge && !Sweeper::of(call.ade()).clear(workspace.workspace_id, Instant::now() + PATIENCE).await? {
+    if purge && !Sweeper::of(call.ade()).clear(id, Instant::now() + PATIENCE).await? {
         *response.status_mut() = StatusCode::ACCEPTED;
     }
     Ok(response)

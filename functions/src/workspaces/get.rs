@@ -15,5 +15,6 @@ use crate::edge::{Answer, Call, ok};
 )]
 pub async fn get_workspace(call: Call) -> Answer {
     let workspace = call.workspace(Permission::WorkspaceRead).await?;
-    ok(&Workspace::from(workspace))
+    let role = call.role(&workspace)?;
+    ok(&Workspace::new(workspace, role))
 }

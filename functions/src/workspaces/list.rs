@@ -1,4 +1,5 @@
-use ade_core::access::Access;
+use ade_core::access::{Access, Role};
+use ade_core::store::StoreError;
 use futures::future::try_join_all;
 
 use super::Workspace;
@@ -19,11 +20,11 @@ pub async fn list_workspaces(call: Call) -> Answer {
     let page = call.request.query::<PageQuery>()?.request()?;
     let workspaces = &call.ade().workspaces;
     match &call.principal.access {
-        Access::System => ok(&List::of(workspaces.list(page).await?, Workspace::from)),
+        Access::System => ok(&List::of(workspaces.list(page).await?, |record| Workspace::new(record, Role::SystemAdmin))),
         // Few, so they are one page. Ids sort by age.
         Access::Workspaces(roles) => {
-            let own = try_join_all(roles.keys().rev().map(|id| workspaces.get(*id))).await?;
-            ok(&List::new(own.into_iter().flatten().map(Workspace::from).collect(), None))
+            let own = try_join_all(roles.iter().rev().map(async |(id, role)| Ok::<_, StoreError>((workspaces.get(*id).await?, *role)))).await?;
+            ok(&List::new(own.into_iter().filter_map(|(record, role)| Some(Workspace::new(record?, role))).collect(), None))
         }
     }
 }

@@ -6,6 +6,7 @@ mod get;
 mod list;
 mod update;
 
+use ade_core::access::Role;
 use ade_core::id::WorkspaceId;
 use ade_core::workspace::{self, WorkspaceSettings};
 use serde::{Deserialize, Serialize};
@@ -39,10 +40,13 @@ pub struct Workspace {
     pub created: i64,
     /// What holds for it alone; null where the installation's settings hold.
     pub settings: WorkspaceSettings,
+    /// What the caller may do in it.
+    pub role: Role,
 }
 
-impl From<workspace::Workspace> for Workspace {
-    fn from(record: workspace::Workspace) -> Self {
+impl Workspace {
+    /// A workspace as somebody sees it who has this role in it.
+    pub(super) fn new(record: workspace::Workspace, role: Role) -> Self {
         Self {
             id: record.workspace_id,
             object: WorkspaceObject::Name,
@@ -50,6 +54,7 @@ impl From<workspace::Workspace> for Workspace {
             slug: record.slug,
             created: record.created.seconds(),
             settings: record.settings,
+            role,
         }
     }
 }

@@ -65,7 +65,8 @@ pub async fn update_workspace(call: Call) -> Answer {
     if settings.is_some() {
         call.ade().runs.start_waiting(call.dispatcher().as_ref(), changed.workspace_id).await;
     }
-    ok(&Workspace::from(changed))
+    let role = call.role(&changed)?;
+    ok(&Workspace::new(changed, role))
 }
 
 fn checked_settings(checks: Checks, settings: &WorkspaceSettings) -> Checks {

@@ -68,19 +68,19 @@ impl<'a> Follower<'a> {
             return Ok(None);
         }
         let deadline = Instant::now() + PATIENCE;
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Duration::ZERO;
         loop {
             if let Some(event) = self.read().await? {
                 self.last_id = event.id;
                 self.over = self.of.ends_with(&event);
                 return Ok(Some(event));
             }
+            // A stream that was cut is opened again at once, but one that brings nothing is asked for less and less often.
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             match self.client.events(self.of, self.last_id, true).await {
                 Ok(stream) => self.stream = Some(stream),
-                Err(error) if is_passing(&error) && Instant::now() < deadline => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+                Err(error) if is_passing(&error) && Instant::now() < deadline => {}
                 Err(error) => return Err(error),
             }
         }

@@ -8,15 +8,15 @@
 //! The source may be anything that seeks, also an object that is fetched piece by piece: nothing is read twice, and what is read is
 //! read in order. Whatever the file claims, memory is bounded by [`PreviewLimits`] and what is read by its scan limits.
 
-mod metered;
 mod text;
 mod xlsx;
 
 use std::io::{Read, Seek, SeekFrom};
 
+use crate::container::DIRECTORY_BYTES;
+use crate::metered::Metered;
 use crate::workbook::Source;
 use crate::{DelimitedOptions, Encoding, Grid, Kind, Limits, OpenError, ScanCaps, Sheet, Visibility, Workbook, guard::guard, kind};
-use metered::Metered;
 use text::Text;
 use xlsx::Package;
 
@@ -95,10 +95,11 @@ impl Preview {
                 limit: limits.whole_bytes,
             });
         }
-        let mut source = Metered::new(source, xlsx::DIRECTORY_BYTES.max(limits.whole_bytes));
+        // To tell the kind, a directory is read twice, or a file that is read as a whole anyway.
+        let mut source = Metered::new(source, limits.whole_bytes.max(2 * DIRECTORY_BYTES));
         let kind = kind::detect(&mut source, file_name)?;
         let opened = guard(|| match kind {
-            Kind::Xlsx => Ok(Opened::Xlsx(Box::new(Package::open(source, limits.scan_bytes)?))),
+            Kind::Xlsx => Ok(Opened::Xlsx(Box::new(Package::open(source.into_inner(), limits.scan_bytes)?))),
             Kind::Delimited => Ok(Opened::Text(Box::new(Text::new(source.into_inner(), size, limits.scan_bytes)))),
             Kind::Xls | Kind::Xlsb | Kind::Ods => {
                 let book = Workbook::open(source.into_inner(), file_name, &limits.of_whole(), DelimitedOptions::default())?;

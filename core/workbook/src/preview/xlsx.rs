@@ -13,13 +13,11 @@ use zip::read::ZipFile;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::metered::{Metered, Tokens};
 use super::{SheetPage, Window};
+use crate::metered::Tokens;
 use crate::workbook::Source;
 use crate::{DelimitedOptions, Kind, Limits, OpenError, ScanCaps, Sheet, Workbook};
 
-/// Most bytes that are read to find the archive's directory, which has an entry for each part. Workbooks have hundreds.
-pub(super) const DIRECTORY_BYTES: u64 = 8 << 20;
 /// Most bytes of each part that is held: the workbook, its relations, its styles.
 const PART_BYTES: u64 = 16 << 20;
 /// Most bytes that are copied for a page.
@@ -46,11 +44,9 @@ pub(super) struct Package {
 type Xml<'a> = Reader<Tokens<BufReader<ZipFile<'a, Box<dyn Source>>>>>;
 
 impl Package {
-    pub(super) fn open(source: Metered<Box<dyn Source>>, scan_bytes: u64) -> Result<Self, OpenError> {
-        // Read once within the limit; what is read again is the same.
-        let mut source = source;
-        ZipArchive::new(&mut source).map_err(corrupt)?;
-        let archive = ZipArchive::new(source.into_inner()).map_err(corrupt)?;
+    /// Opens a workbook whose directory is known to be within its limit.
+    pub(super) fn open(source: Box<dyn Source>, scan_bytes: u64) -> Result<Self, OpenError> {
+        let archive = ZipArchive::new(source).map_err(corrupt)?;
         let names: HashMap<String, String> =
             archive.file_names().flatten().map(|name| (name.replace('\\', "/").to_ascii_lowercase(), name.into_owned())).collect();
         let workbook = names.keys().filter(|name| name.rsplit('/').next() == Some("workbook.xml")).min_by_key(|name| name.len());

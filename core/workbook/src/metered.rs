@@ -7,17 +7,17 @@ const TOKEN_BYTES: u64 = 8 << 20;
 
 /// A source that fails after so many bytes: looking for something in it comes to an end.
 #[derive(Debug)]
-pub(super) struct Metered<R> {
+pub(crate) struct Metered<R> {
     inner: R,
     left: u64,
 }
 
 impl<R> Metered<R> {
-    pub(super) fn new(inner: R, bytes: u64) -> Self {
+    pub(crate) fn new(inner: R, bytes: u64) -> Self {
         Self { inner, left: bytes }
     }
 
-    pub(super) fn into_inner(self) -> R {
+    pub(crate) fn into_inner(self) -> R {
         self.inner
     }
 }
@@ -38,24 +38,24 @@ impl<R: Seek> Seek for Metered<R> {
 
 /// What an XML reader reads: it holds a whole token in memory, so tokens have a limit, and so has everything together.
 #[derive(Debug)]
-pub(super) struct Tokens<R> {
+pub(crate) struct Tokens<R> {
     inner: R,
     token: u64,
     left: u64,
 }
 
 impl<R> Tokens<R> {
-    pub(super) fn new(inner: R, bytes: u64) -> Self {
+    pub(crate) fn new(inner: R, bytes: u64) -> Self {
         Self { inner, token: TOKEN_BYTES, left: bytes }
     }
 
     /// A token ends here.
-    pub(super) fn mark(&mut self) {
+    pub(crate) fn mark(&mut self) {
         self.token = TOKEN_BYTES;
     }
 
     /// Whether everything that may be read was read.
-    pub(super) fn spent(&self) -> bool {
+    pub(crate) fn spent(&self) -> bool {
         self.left == 0
     }
 }
