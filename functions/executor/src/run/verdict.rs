@@ -59,12 +59,18 @@ pub(super) fn verdict(evidence: &Evidence<'_>) -> Option<Failed> {
     Some(Failed { exit_code, ..Failed::new(code, stage, message) })
 }
 
+/// Stages in which the config's code is at work, hooks aside: the engine's codes tell what came up, not in whose code it did.
+const CONFIG_STAGES: [&str; 7] = ["settings", "load_config", "detect_rows", "detect_columns", "transform", "validate", "merge_tables"];
+
 fn named(error: &EngineError, evidence: &Evidence<'_>) -> FailureCode {
-    match error.code.as_str() {
-        "input_error" => FailureCode::InputError,
-        "config_error" | "hook_error" => FailureCode::ConfigError,
-        _ => limit_in(&error.message).unwrap_or_else(|| unnamed(evidence)),
-    }
+    let blamed = match error.code.as_str() {
+        "input_error" => return FailureCode::InputError,
+        "config_error" => return FailureCode::ConfigError,
+        "hook_error" => FailureCode::ConfigError,
+        _ if CONFIG_STAGES.contains(&error.stage.as_str()) => FailureCode::ConfigError,
+        _ => FailureCode::EngineError,
+    };
+    limit_in(&error.message).or_else(|| unexplained(evidence)).unwrap_or(blamed)
 }
 
 fn unnamed(evidence: &Evidence<'_>) -> FailureCode {
@@ -117,7 +123,11 @@ mod tests {
     use super::*;
 
     fn judge(exit: Exit, error: Option<(&str, &str)>, tail: &[&str], file_at_limit: bool) -> Option<(FailureCode, String)> {
-        let error = error.map(|(code, message)| EngineError { code: code.into(), stage: "s".into(), message: message.into() });
+        judge_at("s", exit, error, tail, file_at_limit)
+    }
+
+    fn judge_at(stage: &str, exit: Exit, error: Option<(&str, &str)>, tail: &[&str], file_at_limit: bool) -> Option<(FailureCode, String)> {
+        let error = error.map(|(code, message)| EngineError { code: code.into(), stage: stage.into(), message: message.into() });
         let seen = Seen { tail: tail.iter().map(|line| (*line).to_owned()).collect(), ..Seen::default() };
         let failed = verdict(&Evidence { exit, excess: None, seen: &seen, error: error.as_ref(), file_at_limit })?;
         Some((failed.failure.code, failed.message))
@@ -151,6 +161,28 @@ mod tests {
         for (exit, error, tail, file, code) in cases {
             let found = judge(exit, error, &tail, file);
             assert_eq!(found.as_ref().map(|(code, _)| *code), Some(code), "{exit:?} {error:?} {tail:?}");
+        }
+    }
+
+    #[test]
+    fn the_stage_says_whose_fault_it_was() {
+        use FailureCode::{ConfigError, EngineError, FileSizeLimitExceeded, InputError, OutOfMemory};
+        let cases = [
+            ("transform", "unknown_error", "division by zero", false, ConfigError),
+            ("load_config", "unknown_error", "SyntaxError: invalid syntax", false, ConfigError),
+            ("detect_rows", "pipeline_error", "Row detector failed", false, ConfigError),
+            ("merge_tables", "pipeline_error", "Tables can't be merged", false, ConfigError),
+            ("detect_rows", "input_error", "more tables than the limit", false, InputError),
+            ("transform", "unknown_error", "MemoryError: ", false, OutOfMemory),
+            ("on_sheet_end", "hook_error", "[Errno 27] File too large", false, FileSizeLimitExceeded),
+            ("on_sheet_end", "hook_error", "could not save", true, FileSizeLimitExceeded),
+            ("write", "pipeline_error", "The output can't be written", false, EngineError),
+            ("engine", "unknown_error", "KeyError: 0", false, EngineError),
+            ("unknown", "unknown_error", "KeyError: 0", false, EngineError),
+        ];
+        for (stage, code, message, file, expected) in cases {
+            let found = judge_at(stage, Exit::Code(1), Some((code, message)), &[], file);
+            assert_eq!(found.map(|(code, _)| code), Some(expected), "{stage} {code} {message}");
         }
     }
 
