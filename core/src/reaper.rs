@@ -42,6 +42,8 @@ pub struct Reaper {
 pub struct Reaped {
     /// Records that were due.
     pub due: u64,
+    /// Queued runs that wait for one of their workspace's slots, as they should.
+    pub waiting: u64,
     /// Dispatched again.
     pub dispatched: u64,
     /// Taken from owners that are gone, for another attempt.
@@ -52,10 +54,18 @@ pub struct Reaped {
     pub failed: u64,
 }
 
+impl Reaped {
+    /// Records that nobody looked after in time: neither those that had moved on nor those that wait as they should.
+    pub fn overdue(&self) -> u64 {
+        self.dispatched + self.taken_back + self.ended + self.failed
+    }
+}
+
 /// What was done about one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
     Nothing,
+    Waits,
     Dispatched,
     TakenBack,
     Ended,
@@ -86,6 +96,7 @@ impl Reaper {
                     reaped.due += 1;
                     match done {
                         Ok(Done::Nothing) => {}
+                        Ok(Done::Waits) => reaped.waiting += 1,
                         Ok(Done::Dispatched) => reaped.dispatched += 1,
                         Ok(Done::TakenBack) => reaped.taken_back += 1,
                         Ok(Done::Ended) => reaped.ended += 1,
@@ -136,7 +147,7 @@ impl Reaper {
         let until = now + (REDISPATCH * 2u32.pow(doublings)).min(LONGEST_PAUSE);
         let Some(queued) = postpone(&self.tables, record, until).await? else { return Ok(Done::Nothing) };
         if matches!(record.work(), Work::Run(_)) && !self.runs.has_slot(record.workspace()).await? {
-            return Ok(Done::Nothing);
+            return Ok(Done::Waits);
         }
         self.dispatch(&queued).await;
         Ok(Done::Dispatched)

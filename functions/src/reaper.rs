@@ -41,7 +41,7 @@ async fn round(app: &App, deadline_millis: u64) -> Result<Reaped, lambda_runtime
     let reaped = reaper.reap(Timestamp::now(), deadline).await?;
     if reaped != Reaped::default() {
         let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-        Metrics::of(&function).with("Overdue", Unit::Count, reaped.due).with("TakenBack", Unit::Count, reaped.taken_back).emit();
+        Metrics::of(&function).with("Overdue", Unit::Count, reaped.overdue()).with("TakenBack", Unit::Count, reaped.taken_back).emit();
         tracing::info!(?reaped, "looked after what was due");
     }
     // What it can't do now it does in a later round; that is no reason to tell less of what was done.

@@ -149,6 +149,7 @@ async fn be_a_host() -> ! {
         max_concurrency: NonZeroUsize::MIN,
         memory_mb: 128,
         idle_timeout: Duration::from_mins(5),
+        tenant_isolation: false,
     };
     let gateway = GatewayConfig {
         routes: RouteTable::from_openapi(r#"{"paths": {}}"#).unwrap(),

@@ -9,6 +9,8 @@
 
 mod prelude;
 
+use std::fmt::Display;
+
 use ade_core::aws;
 use ade_core::config::Validation;
 use ade_core::dispatch::{DispatchError, Dispatcher, Relay, ValidateAnswer, ValidateConfig, Work};
@@ -35,6 +37,9 @@ pub struct LambdaDispatcher {
     tenant_isolation: bool,
 }
 
+/// The tenant of calls that are made for no workspace.
+const HEALTH_TENANT: &str = "health";
+
 impl LambdaDispatcher {
     /// Connects as the environment says. Makes no call yet.
     pub fn connect(settings: &Settings) -> Self {
@@ -51,7 +56,8 @@ impl LambdaDispatcher {
 
     /// Whether the executor could be called now; for health checks.
     pub async fn check(&self) -> Result<(), DispatchError> {
-        let answer = self.client.invoke().function_name(&self.executor).invocation_type(InvocationType::DryRun).send().await;
+        let call = self.client.invoke().function_name(&self.executor).invocation_type(InvocationType::DryRun);
+        let answer = call.set_tenant_id(self.tenant(HEALTH_TENANT)).send().await;
         answer.map(drop).map_err(failed)
     }
 
@@ -85,8 +91,9 @@ impl LambdaDispatcher {
         }
     }
 
-    fn tenant(&self, workspace: WorkspaceId) -> Option<String> {
-        self.tenant_isolation.then(|| workspace.to_string())
+    /// Whom a call is for, where functions are to know: they refuse calls that do not say, and the others refuse those that do.
+    fn tenant(&self, tenant: impl Display) -> Option<String> {
+        self.tenant_isolation.then(|| tenant.to_string())
     }
 }
 

@@ -9,7 +9,7 @@ mod slots;
 
 pub use list::ListRuns;
 pub(crate) use model::workspace_status;
-pub use model::{Outcome, Run, RunDocument, RunLink, RunOptions, RunResult, RunStatus};
+pub use model::{Outcome, Report, Run, RunDocument, RunLink, RunOptions, RunResult, RunStatus};
 pub(crate) use remove::remove_run;
 pub use retry::{Retry, RetryBuild, RetryError};
 pub use service::{CreateRunError, NewRun, Runs};

@@ -166,18 +166,30 @@ pub struct RunResult {
 /// What came of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Exit code of the engine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exit_code: Option<i32>,
-    /// The result in one sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub summary: Option<String>,
     /// What went wrong, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
     /// What went wrong, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What its executor tells.
+    #[serde(default)]
+    pub report: Report,
+    /// Paths of its outputs, the first 100.
+    #[serde(default)]
+    pub output_paths: Vec<String>,
+}
+
+/// What the executor of a run tells about it. One attribute of the record: an index holds at most 20 of them
+/// ([Projection](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Projection.html)).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Exit code of the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The result in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
     /// What it did, in numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<RunResult>,
@@ -190,9 +202,6 @@ pub struct Outcome {
     /// `s3://` URI of the prefix of its log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs_uri: Option<String>,
-    /// Paths of its outputs, the first 100.
-    #[serde(default)]
-    pub output_paths: Vec<String>,
 }
 
 /// A run as it is stored (table `runs`, item `run`).
@@ -278,9 +287,9 @@ impl Run {
         self.workspace_status = workspace_status(self.workspace_id, self.status.word());
         self.outcome = Outcome {
             failure: Some(Failure { code: FailureCode::SafeMode, stage: "safe_mode".to_owned() }),
-            summary: Some("Safe mode skip".to_owned()),
             error_message: Some(detail.to_owned()),
-            ..Outcome::default()
+            report: Report { summary: Some("Safe mode skip".to_owned()), ..Report::default() },
+            output_paths: Vec::new(),
         };
         self.finished = Some(self.created);
         self.execution = Execution::finished();
@@ -300,7 +309,7 @@ impl Run {
 
     /// The derived last event, once the run is over.
     pub fn completed_event(&self) -> Option<Event> {
-        let Outcome { exit_code, summary, error_message, failure, output_paths, .. } = self.outcome.clone();
+        let Outcome { error_message, failure, report: Report { exit_code, summary, .. }, output_paths } = self.outcome.clone();
         let status = self.status.word().to_owned();
         let body = EventBody::RunCompleted { status, exit_code, error_message, failure, summary, output_paths };
         let finished = self.finished.filter(|_| self.status.is_terminal())?;

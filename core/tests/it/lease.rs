@@ -2,13 +2,13 @@
 
 use ade_core::eventlog::{Failure, FailureCode};
 use ade_core::lease::{Claim, Lease, LeaseError};
-use ade_core::run::{Outcome, Run, RunStatus};
+use ade_core::run::{Outcome, Report, Run, RunStatus};
 
 use crate::stack::TestStack;
 
 pub(crate) fn outcome(status: RunStatus) -> Outcome {
     Outcome {
-        exit_code: Some(0),
+        report: Report { exit_code: Some(0), ..Report::default() },
         failure: (status == RunStatus::Failed).then(|| Failure { code: FailureCode::EngineError, stage: "test".to_owned() }),
         output_paths: vec!["out.xlsx".to_owned()],
         ..Outcome::default()

@@ -7,9 +7,10 @@ use ade_core::build::{BuildStatus, CreatedBuild};
 use ade_core::dispatch::{DispatchError, Dispatcher, Relay, Work};
 use ade_core::eventlog::FailureCode;
 use ade_core::id::{RunId, WorkspaceId};
-use ade_core::lease::{LEASE, LeaseError, REDISPATCH};
+use ade_core::lease::{Claim, Executable as _, LEASE, LeaseError, REDISPATCH};
 use ade_core::reaper::{Reaped, Reaper};
-use ade_core::run::RunStatus;
+use ade_core::run::{Run, RunStatus, Runs};
+use ade_core::store::table::RUNS;
 use ade_core::time::Timestamp;
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -162,6 +163,32 @@ async fn a_run_that_waits_for_a_slot_is_not_dispatched_in_vain() {
             won(&rounds.stack, &record).await;
         }
     }
+}
+
+#[tokio::test]
+async fn runs_that_wait_for_a_slot_are_due_and_not_overdue() {
+    let mut rounds = Rounds::start().await;
+    let (tables, safe_mode) = (rounds.stack.tables.clone(), ade_core::safe_mode::SafeMode::new(rounds.stack.tables.clone()));
+    rounds.stack.runs = Runs::new(tables.clone(), 1, safe_mode);
+    rounds.reaper = Reaper::new(tables.clone(), rounds.stack.runs.clone(), rounds.sent.clone(), 3);
+    let (_, record) = won(&rounds.stack, &rounds.stack.run().await).await;
+    // Its owner lives on for longer than this test looks ahead.
+    let renewed = Timestamp::now() + Duration::from_hours(1);
+    let update = tables.update(&RUNS, Run::key(record.run_id)).set("lease_expires_at", renewed).unwrap().set("due_at", renewed).unwrap();
+    update.send(tables.client()).await.unwrap();
+    let waiting = rounds.stack.run().await;
+    assert!(matches!(rounds.stack.runs.claim(waiting.run_id).await.unwrap(), Claim::Waits));
+
+    let reaped = rounds.round(REDISPATCH + Duration::from_secs(1)).await;
+    assert_eq!(reaped, Reaped { due: 1, waiting: 1, ..Reaped::default() });
+    assert_eq!((reaped.overdue(), rounds.sent.runs()), (0, Vec::new()));
+    rounds.stack.run().await;
+    let free = Runs::new(tables.clone(), 2, ade_core::safe_mode::SafeMode::new(tables.clone()));
+    let reaped = Reaper::new(tables, free, rounds.sent.clone(), 3)
+        .reap(Timestamp::now() + Duration::from_mins(10), Instant::now() + Duration::from_mins(1))
+        .await
+        .unwrap();
+    assert_eq!((reaped.waiting, reaped.overdue()), (0, 2), "with a free slot, somebody should have come for them: {reaped:?}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ pub struct BuildLogs {
 
 /// List log lines of a build
 ///
-/// A page ends at `limit` lines or 4 MiB. While the build goes on, an empty page means: ask again.
+/// A page ends at `limit` lines or 2 MiB. While the build goes on, an empty page means: ask again.
 #[utoipa::path(
     get,
     path = "/builds/{build_id}/logs",

@@ -30,7 +30,7 @@ pub async fn get_run_artifact(call: Call) -> Answer {
     let run = find(&call).await?;
     finished(&run)?;
     let objects = &call.ade().objects;
-    let key = run.outcome.artifact_uri.as_deref().and_then(|uri| objects.key_of(uri)).ok_or_else(|| Problem::no_such("artifact"))?;
+    let key = run.outcome.report.artifact_uri.as_deref().and_then(|uri| objects.key_of(uri)).ok_or_else(|| Problem::no_such("artifact"))?;
     let object = objects.head(key).await?.ok_or_else(|| Problem::no_such("artifact"))?;
     download(&call, key, "artifact.json", object.byte_size).await
 }

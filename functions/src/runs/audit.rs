@@ -53,7 +53,7 @@ where
     finished(run)?;
     let no_artifact = || Problem::no_such("artifact");
     let objects = &call.ade().objects;
-    let key = run.outcome.artifact_uri.as_deref().and_then(|uri| objects.key_of(uri)).ok_or_else(no_artifact)?;
+    let key = run.outcome.report.artifact_uri.as_deref().and_then(|uri| objects.key_of(uri)).ok_or_else(no_artifact)?;
     let object = objects.open(key, None).await?.ok_or_else(no_artifact)?;
     // Nameless: it is gone with its handle, whatever happens.
     let mut scratch = tokio::fs::File::from_std(tempfile::tempfile().map_err(Problem::internal)?);

@@ -37,7 +37,7 @@ pub async fn download_run_output(call: Call) -> Answer {
     let no_such = || Problem::no_such("output");
     let path = Some(call.request.parameter("path")).filter(|path| is_plain(path)).ok_or_else(no_such)?;
     let objects = &call.ade().objects;
-    let prefix = run.outcome.output_uri.as_deref().and_then(|uri| objects.key_of(uri)).ok_or_else(no_such)?;
+    let prefix = run.outcome.report.output_uri.as_deref().and_then(|uri| objects.key_of(uri)).ok_or_else(no_such)?;
     let key = format!("{prefix}{path}");
     let object = objects.head(&key).await?.ok_or_else(no_such)?;
     let name = path.rsplit('/').next().unwrap_or(path);

@@ -87,12 +87,12 @@ fn row(run: Run) -> [String; 18] {
         text(run.retry_of_run_id),
         run.execution.attempt.to_string(),
         run.submitted_by.name,
-        text(run.outcome.exit_code),
+        text(run.outcome.report.exit_code),
         text(run.outcome.failure.map(|failure| failure.code.word())),
-        run.outcome.summary.unwrap_or_default(),
+        run.outcome.report.summary.unwrap_or_default(),
         run.outcome.error_message.unwrap_or_default(),
-        text(run.outcome.result.as_ref().map(|result| result.rows)),
-        text(run.outcome.result.as_ref().map(|result| result.issues)),
+        text(run.outcome.report.result.as_ref().map(|result| result.rows)),
+        text(run.outcome.report.result.as_ref().map(|result| result.issues)),
     ]
 }
 

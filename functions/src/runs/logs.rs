@@ -25,7 +25,7 @@ pub struct RunLogs {
 
 /// List log lines of a run
 ///
-/// A page ends at `limit` lines or 4 MiB. While the run goes on, an empty page means: ask again.
+/// A page ends at `limit` lines or 2 MiB. While the run goes on, an empty page means: ask again.
 #[utoipa::path(
     get,
     path = "/runs/{run_id}/logs",

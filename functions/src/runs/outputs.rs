@@ -87,7 +87,7 @@ pub async fn list_run_outputs(call: Call) -> Answer {
     let after = query.cursor.as_deref().map(decode_cursor).transpose()?;
     finished(&run)?;
     let objects = &call.ade().objects;
-    let Some(prefix) = run.outcome.output_uri.as_deref().and_then(|uri| objects.key_of(uri)) else {
+    let Some(prefix) = run.outcome.report.output_uri.as_deref().and_then(|uri| objects.key_of(uri)) else {
         return ok(&List::<RunOutput>::new(Vec::new(), None));
     };
     let after = after.map(|name| format!("{prefix}{name}"));

@@ -63,7 +63,7 @@ pub async fn preview_run_output(call: Call) -> Answer {
     let PreviewRunOutputQuery { path, sheet, offset, limit } = call.request.query()?;
     finished(&run)?;
     let no_such = || Problem::no_such("output");
-    let prefix = run.outcome.output_uri.as_deref().and_then(|uri| call.ade().objects.key_of(uri)).ok_or_else(no_such)?;
+    let prefix = run.outcome.report.output_uri.as_deref().and_then(|uri| call.ade().objects.key_of(uri)).ok_or_else(no_such)?;
     let object = match path {
         Some(path) if is_plain(&path) => call.ade().objects.head(&format!("{prefix}{path}")).await?,
         Some(_) => None,

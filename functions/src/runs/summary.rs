@@ -163,7 +163,7 @@ pub async fn get_run_summary(call: Call) -> Answer {
         status: run.status,
         outcome: audit.run.outcome.map(short),
         engine_version: audit.run.engine_version.map(short),
-        counts: run.outcome.result,
+        counts: run.outcome.report.result,
         fields: found.fields.into_iter().take(TABLES).map(|(field, columns)| FieldSummary { field, columns }).collect(),
         tables: found.tables,
         findings: findings.collect(),

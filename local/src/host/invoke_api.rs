@@ -74,6 +74,12 @@ async fn call(functions: &Functions, roles: &Roles, request_id: RequestId, reque
     }
     let pool = functions.get(&name)?.clone();
     let tenant_id = request.headers().get("x-amz-tenant-id").cloned();
+    // [Troubleshooting tenant isolation](https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation-troubleshooting.html)
+    match (pool.spec.tenant_isolation, tenant_id.is_some()) {
+        (true, false) => return Err(invalid("the function has tenant isolation, and the call names no tenant")),
+        (false, true) => return Err(invalid("the call names a tenant, and the function has no tenant isolation")),
+        (true, true) | (false, false) => {}
+    }
     let limit = if matches!(operation, Operation::Event) { EVENT_PAYLOAD_LIMIT } else { PAYLOAD_LIMIT };
     let payload = payload(request.into_body(), limit).await?;
     let invocation = Invocation { request_id, payload, tenant_id };

@@ -99,6 +99,8 @@ pub struct FunctionSpec {
     pub memory_mb: u32,
     /// A process without work for this long is stopped.
     pub idle_timeout: Duration,
+    /// Whether calls have to name a tenant, as on AWS with tenant isolation; else they must not. Environments are shared nevertheless.
+    pub tenant_isolation: bool,
 }
 
 /// What a host runs.

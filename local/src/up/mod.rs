@@ -197,6 +197,7 @@ impl Stack {
                     max_concurrency: if WORKERS.contains(&operation) { executors } else { FUNCTION_CAP },
                     memory_mb: 1024,
                     idle_timeout: IDLE,
+                    tenant_isolation: settings.tenant_isolation && WORKERS.contains(&operation),
                 })
             })
             .collect::<Result<Vec<_>, UpError>>()?;

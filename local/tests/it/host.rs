@@ -93,6 +93,7 @@ fn config(bound: &BoundHost, directory: &Path, change: impl Fn(&mut FunctionSpec
             max_concurrency: NonZeroUsize::new(8).unwrap(),
             memory_mb: 256,
             idle_timeout: Duration::from_mins(5),
+            tenant_isolation: false,
         };
         change(&mut spec);
         spec

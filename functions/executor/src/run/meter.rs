@@ -12,7 +12,7 @@ static IS_WARM: AtomicBool = AtomicBool::new(false);
 /// Measures a run that was claimed as `claimed` and ended as `finished`.
 pub(super) fn measure(claimed: &Run, finished: &Run, bytes_out: u64) {
     let started = claimed.started.unwrap_or(claimed.created);
-    let result = finished.outcome.result.as_ref();
+    let result = finished.outcome.report.result.as_ref();
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
     Metrics::of(&function)
         .by("Status", finished.status.word())

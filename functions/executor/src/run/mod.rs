@@ -22,7 +22,7 @@ use ade_core::eventlog::{EventBody, FailureCode, LogWriter};
 use ade_core::id::RunId;
 use ade_core::layout;
 use ade_core::lease::Lease;
-use ade_core::run::{Outcome, Run, RunDocument, RunResult, RunStatus};
+use ade_core::run::{Outcome, Report, Run, RunDocument, RunResult, RunStatus};
 use ade_core::store::StoreError;
 use ade_core::time::Timestamp;
 use bytes::Bytes;
@@ -291,17 +291,15 @@ impl<'a> Attempt<'a> {
             log_lines_dropped: pump.dropped(),
         };
         let (failure, error_message) = ending.failed.map(|failed| (failed.failure, failed.message)).unzip();
-        let outcome = Outcome {
+        let report = Report {
             exit_code: found.exit_code,
             summary: (ending.status == RunStatus::Succeeded).then(|| summary(&run, &result)),
-            error_message,
-            failure,
             result: Some(result),
             artifact_uri: Some(objects.uri(&key)),
             output_uri: Some(objects.uri(&layout::run_output(run.run_id, fence))),
             logs_uri: Some(objects.uri(&layout::run_logs(run.run_id))),
-            output_paths,
         };
+        let outcome = Outcome { error_message, failure, report, output_paths };
         let closed = log.close().await?;
         let finished = outlast(|| executor.ade.runs.finish(&lease, &run, closed.last_id, ending.status, outcome.clone())).await?;
         measure(&run, &finished, found.outputs.iter().map(|output| output.byte_size).sum());

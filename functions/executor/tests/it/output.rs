@@ -25,7 +25,7 @@ fn both_streams_are_kept_in_their_order() {
             let found = lines(&ended).into_iter().filter(|line| line.stream == stream).map(|line| line.message.clone());
             assert!(found.eq((0..20_000).map(|i| format!("{letter} {i}"))));
         }
-        assert_eq!(ended.run.outcome.result.unwrap().log_lines, 40_000);
+        assert_eq!(ended.run.outcome.report.result.unwrap().log_lines, 40_000);
         stack.stop().await;
     });
 }
@@ -47,7 +47,7 @@ sys.exit(4)
 "#,
             )
             .await;
-        assert_eq!((ended.run.status, ended.run.outcome.exit_code), (RunStatus::Failed, Some(4)));
+        assert_eq!((ended.run.status, ended.run.outcome.report.exit_code), (RunStatus::Failed, Some(4)));
         let completed = ended.events.iter().filter(|event| matches!(event.body, EventBody::RunCompleted { .. })).count();
         assert_eq!(completed, 1);
         let lines = lines(&ended);
@@ -71,7 +71,7 @@ fn a_full_log_says_so_and_counts() {
         assert!(lines[..100].iter().map(|line| line.message.clone()).eq((0..100).map(|i| i.to_string())));
         assert!(lines[100].message.starts_with("The log is full"));
         assert!(lines[101].message.contains("100 lines were kept, 4900 more were printed"), "{}", lines[101].message);
-        let result = ended.run.outcome.result.unwrap();
+        let result = ended.run.outcome.report.result.unwrap();
         assert_eq!((result.log_lines, result.log_lines_dropped), (5000, 4900));
         stack.stop().await;
     });

@@ -48,8 +48,8 @@ print("hello")
             )
             .await;
         let run = &ended.run;
-        assert_eq!((run.status, run.outcome.exit_code), (RunStatus::Succeeded, Some(0)), "{:?}", run.outcome.error_message);
-        assert_eq!(run.outcome.summary.as_deref(), Some("1 table with 3 rows: 1 column mapped, 0 not, 0 issues"));
+        assert_eq!((run.status, run.outcome.report.exit_code), (RunStatus::Succeeded, Some(0)), "{:?}", run.outcome.error_message);
+        assert_eq!(run.outcome.report.summary.as_deref(), Some("1 table with 3 rows: 1 column mapped, 0 not, 0 issues"));
         assert_eq!(run.outcome.output_paths, ["a_normalized.xlsx", "more/x.csv"]);
         assert_eq!(stack.artifact(run).await["mine"], true);
         assert_eq!(
@@ -124,7 +124,7 @@ fn each_failure_has_its_code_and_an_artifact() {
         for (engine, expected, exit_code) in cases {
             let ended = stack.run(&engine).await;
             assert_eq!(
-                (code(&ended), ended.run.outcome.exit_code),
+                (code(&ended), ended.run.outcome.report.exit_code),
                 (expected, exit_code),
                 "{engine}: {:?}",
                 ended.run.outcome.error_message
@@ -212,7 +212,7 @@ fn several_documents_have_one_artifact_and_outputs_that_do_not_meet() {
         let artifact = stack.artifact(&ended.run).await;
         assert_eq!(artifact["tables"], serde_json::json!([{"rows": {"output": 1}}, {"rows": {"output": 2}}]));
         assert_eq!(artifact["run"]["engine_version"], "7");
-        assert_eq!(ended.run.outcome.result.unwrap().rows, 3);
+        assert_eq!(ended.run.outcome.report.result.unwrap().rows, 3);
         stack.stop().await;
     });
 }
@@ -277,7 +277,7 @@ print(json.dumps({"level": "info", "event": "engine.run.completed", "message": "
         let ended = stack.run(engine).await;
         let artifact = stack.artifact(&ended.run).await;
         assert_eq!(artifact["tables"][0]["mapped_columns"][0]["source_column_index"], 1);
-        assert_eq!(ended.run.outcome.summary.as_deref(), Some("1 table with 2 rows: 1 column mapped, 1 not, 1 issue"));
+        assert_eq!(ended.run.outcome.report.summary.as_deref(), Some("1 table with 2 rows: 1 column mapped, 1 not, 1 issue"));
         stack.stop().await;
     });
 }
@@ -288,7 +288,7 @@ fn validate_only_needs_no_document() {
         let options = RunOptions { validate_only: true, ..RunOptions::default() };
         let id = stack.create(&stack.config, Vec::new(), options).await;
         let ended = stack.execute(id).await;
-        assert_eq!((ended.run.status, ended.run.outcome.summary.as_deref()), (RunStatus::Succeeded, Some("The config is valid")));
+        assert_eq!((ended.run.status, ended.run.outcome.report.summary.as_deref()), (RunStatus::Succeeded, Some("The config is valid")));
         stack.stop().await;
     });
 }

@@ -231,13 +231,13 @@ impl Stack {
     }
 
     pub(crate) async fn artifact(&self, run: &Run) -> serde_json::Value {
-        let key = self.ade.objects.key_of(run.outcome.artifact_uri.as_deref().unwrap()).unwrap();
+        let key = self.ade.objects.key_of(run.outcome.report.artifact_uri.as_deref().unwrap()).unwrap();
         serde_json::from_slice(&self.ade.objects.read(key).await.unwrap().unwrap()).unwrap()
     }
 
     /// An output of a run.
     pub(crate) async fn output(&self, run: &Run, path: &str) -> String {
-        let prefix = self.ade.objects.key_of(run.outcome.output_uri.as_deref().unwrap()).unwrap();
+        let prefix = self.ade.objects.key_of(run.outcome.report.output_uri.as_deref().unwrap()).unwrap();
         String::from_utf8(self.ade.objects.read(&format!("{prefix}{path}")).await.unwrap().unwrap().to_vec()).unwrap()
     }
 

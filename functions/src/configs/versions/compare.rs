@@ -45,25 +45,26 @@ pub struct ConfigDiff {
 
 /// Compare two versions of a config
 ///
-/// `a` and `b` are ids of versions, `active` for the version that runs use, or `draft` for the files as they are now.
+/// `version_id` and `other_version_id` are ids of versions, `active` for the version that runs use, or `draft` for the files as they are now.
 #[utoipa::path(
     get,
-    path = "/workspaces/{workspace_id}/configs/{config_id}/versions/{a}/diff/{b}",
+    path = "/workspaces/{workspace_id}/configs/{config_id}/versions/{version_id}/diff/{other_version_id}",
     operation_id = "diff-config-versions",
     tag = "Configs",
     params(
         ("workspace_id" = WorkspaceId, Path, description = "The workspace."),
         ("config_id" = ConfigId, Path, description = "The config."),
-        ("a" = String, Path, description = "The version that is compared.", example = "active"),
-        ("b" = String, Path, description = "The version that it is compared with.", example = "draft"),
+        ("version_id" = String, Path, description = "The version that is compared.", example = "active"),
+        ("other_version_id" = String, Path, description = "The version that it is compared with.", example = "draft"),
     ),
     responses((status = 200, description = "What is different.", body = ConfigDiff))
 )]
 pub async fn diff_config_versions(call: Call) -> Answer {
     let config = call.config_in_workspace(Permission::ConfigsRead).await?;
-    let (from, to) = (call.request.parameter("a").parse()?, call.request.parameter("b").parse()?);
-    let (from, to) = futures::try_join!(files_of(&call, &config, from), files_of(&call, &config, to))?;
-    let changes = tokio::task::spawn_blocking(move || config::diff(&from, &to)).await.map_err(Problem::internal)?;
+    let [from, to] = ["version_id", "other_version_id"].map(|name| call.request.parameter(name).to_owned());
+    let versions = (from.parse()?, to.parse()?);
+    let (before, after) = futures::try_join!(files_of(&call, &config, versions.0), files_of(&call, &config, versions.1))?;
+    let changes = tokio::task::spawn_blocking(move || config::diff(&before, &after)).await.map_err(Problem::internal)?;
     let files = changes.into_iter().map(|change| ConfigFileChange {
         path: change.path.to_string(),
         status: change.status,
@@ -71,11 +72,5 @@ pub async fn diff_config_versions(call: Call) -> Answer {
         to_byte_size: change.to_byte_size,
         patch: change.patch,
     });
-    ok(&ConfigDiff {
-        object: ConfigDiffObject::Name,
-        config_id: config.config_id,
-        from: call.request.parameter("a").to_owned(),
-        to: call.request.parameter("b").to_owned(),
-        files: files.collect(),
-    })
+    ok(&ConfigDiff { object: ConfigDiffObject::Name, config_id: config.config_id, from, to, files: files.collect() })
 }

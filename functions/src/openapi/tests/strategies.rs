@@ -342,13 +342,14 @@ pub(super) fn run_summary() -> impl Strategy<Value = RunSummary> {
 }
 
 pub(super) fn workspace() -> impl Strategy<Value = Workspace> {
-    (id("ws_"), name(), text(), seconds(), workspace_settings()).prop_map(|(id, name, slug, created, settings)| Workspace {
+    (id("ws_"), name(), text(), seconds(), workspace_settings(), role()).prop_map(|(id, name, slug, created, settings, role)| Workspace {
         id,
         object: WorkspaceObject::Name,
         name,
         slug,
         created,
         settings,
+        role,
     })
 }
 

@@ -220,7 +220,7 @@ mod tests {
                 "delete": {"operationId": "delete-config"}
             },
             "/configs/{config_id}/versions/{version_id}": {"get": {"operationId": "get-config-version"}},
-            "/configs/{config_id}/versions/{a}/diff/{b}": {"get": {"operationId": "diff-config-versions"}}
+            "/configs/{config_id}/versions/{version_id}/diff/{other_version_id}": {"get": {"operationId": "diff-config-versions"}}
         }
     }"#;
 
@@ -246,8 +246,8 @@ mod tests {
                 "GET",
                 "/api/v1/configs/c/versions/x/diff/y",
                 "diff-config-versions",
-                "/api/v1/configs/{config_id}/versions/{a}/diff/{b}",
-                &[("a", "x"), ("b", "y"), ("config_id", "c")],
+                "/api/v1/configs/{config_id}/versions/{version_id}/diff/{other_version_id}",
+                &[("config_id", "c"), ("other_version_id", "y"), ("version_id", "x")],
             ),
         ];
         for (method, path, operation, template, parameters) in cases {

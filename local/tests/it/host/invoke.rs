@@ -26,12 +26,11 @@ async fn a_function_is_invoked_by_name_and_by_arn() {
         "arn:aws:lambda:us-east-1:000000000000:function:test-event",
     ];
     for reference in references {
-        let invoke = lambda.invoke().function_name(reference).payload(blob(&json!({"n": 1}))).tenant_id("ws_1");
+        let invoke = lambda.invoke().function_name(reference).payload(blob(&json!({"n": 1})));
         let output = invoke.send().await.unwrap();
         assert_eq!((output.status_code(), output.function_error()), (200, None));
         let answer = document(output.payload());
         assert_eq!(answer["payload"], json!({"n": 1}));
-        assert_eq!(answer["tenant_id"], "ws_1");
         assert_eq!(answer["arn"], "arn:aws:lambda:us-east-1:000000000000:function:test-event");
         assert!(answer["trace_id"].as_str().unwrap().starts_with("Root=1-"));
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
@@ -39,6 +38,27 @@ async fn a_function_is_invoked_by_name_and_by_arn() {
         assert!(deadline > now && deadline <= now + 60_000);
     }
     stack.host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_with_tenant_isolation_has_to_be_told_the_tenant_and_no_other_may_be() {
+    for isolated in [true, false] {
+        let stack = Stack::start_with(|spec| spec.tenant_isolation = isolated).await;
+        let lambda = stack.lambda();
+        for kind in [InvocationType::RequestResponse, InvocationType::Event, InvocationType::DryRun] {
+            let invoke = |tenant: Option<&str>| {
+                lambda.invoke().function_name("test-event").invocation_type(kind.clone()).set_tenant_id(tenant.map(str::to_owned)).send()
+            };
+            let (fitting, other) = if isolated { (Some("ws_1"), None) } else { (None, Some("ws_1")) };
+            let answer = invoke(fitting).await.unwrap();
+            if kind == InvocationType::RequestResponse {
+                assert_eq!(document(answer.payload())["tenant_id"], json!(fitting));
+            }
+            let refused = invoke(other).await.unwrap_err().into_service_error();
+            assert!(refused.is_invalid_parameter_value_exception(), "{kind}, isolated {isolated}: {refused:?}");
+        }
+        stack.host.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -166,6 +166,22 @@ async fn options_change_what_a_run_does() {
     assert!(missing_sheet["error_message"].as_str().unwrap().contains("No such sheet"), "{missing_sheet:#}");
 }
 
+/// As a deployment is by default: executor and builder refuse calls that name no tenant.
+#[tokio::test]
+async fn with_tenant_isolation_every_call_names_its_tenant() {
+    let stack = Stack::start_with(&[("ADE_TENANT_ISOLATION", "true")]).await;
+    let executor = |health: &serde_json::Value| {
+        health["components"].as_array().unwrap().iter().find(|component| component["name"] == "executor").unwrap().clone()
+    };
+    let health = stack.api.get("/health").await.expect(200);
+    assert_eq!(executor(&health)["detail"], serde_json::Value::Null, "{health:#}");
+    let config = stack.config().await;
+    let document = stack.document("people.csv", PEOPLE).await;
+    let events = stack.run(&config, &document).await.rest().await;
+    assert_eq!(events[events.len() - 1]["status"], "succeeded", "{events:#?}");
+    stack.api.post(&stack.in_workspace(&format!("configs/{config}/validate")), &json!({})).await.expect(200);
+}
+
 #[tokio::test]
 async fn safe_mode_records_and_executes_nothing() {
     let stack = Stack::start_with(&[("ADE_SAFE_MODE", "true"), ("ADE_SAFE_MODE_DETAIL", "Moving to a new bucket.")]).await;

@@ -111,6 +111,26 @@ async fn one_endless_line_is_cut() {
     noisy.succeeded(&run).await;
 }
 
+/// Lambda takes answers of 6 MB, in which a body is a JSON string: each of these characters needs four in it.
+#[tokio::test]
+async fn a_page_of_lines_fits_into_an_answer_whatever_they_are_made_of() {
+    const LINES: usize = 100;
+    let noisy = Noisy::start().await;
+    let stream = noisy.run(&json!({ "mode": "quotes", "count": LINES, "length": 32 << 10 })).await;
+    let run = run_of(&stream);
+    assert_whole_log(&stream.rest().await, "run");
+    let (mut lines, mut pages, mut after) = (0, 0, Some(0));
+    while let Some(after_id) = after {
+        let page = noisy.stack.api.get(&format!("/runs/{run}/logs?after_id={after_id}&stream=stdout")).await.expect(200);
+        let entries = page["entries"].as_array().unwrap();
+        lines += entries.iter().filter(|entry| entry["message"].as_str().unwrap().len() == 32 << 10).count();
+        pages += 1;
+        after = page["next_after_id"].as_u64();
+    }
+    assert_eq!(lines, LINES, "{pages} pages");
+    assert!(pages > 1, "more than one answer can hold");
+}
+
 #[tokio::test]
 async fn bytes_that_are_no_text_are_replaced() {
     let noisy = Noisy::start().await;

@@ -105,6 +105,12 @@ async fn bodies_and_queries_that_are_wrong() {
         (&runs, json!({ "input_documents": [document], "options": { "fast": true } }), "options.fast", "unknown_field"),
         (&runs, json!({ "input_documents": [document], "options": { "timeout_seconds": 0 } }), "options.timeout_seconds", "out_of_range"),
         (&runs, json!({ "input_documents": [document], "options": { "version": "newest" } }), "options.version", "invalid_value"),
+        (
+            &runs,
+            json!({ "input_documents": [document], "options": { "input_sheet_names": ["S", " "] } }),
+            "options.input_sheet_names[1]",
+            "required",
+        ),
         (&runs, json!({ "input_documents": document }), "input_documents", "invalid_type"),
         (&runs, json!({ "input_documents": ["nonsense"] }), "input_documents[0]", "invalid_value"),
         (&runs, json!({ "input_documents": [document, document] }), "input_documents", "duplicate"),

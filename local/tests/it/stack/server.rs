@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use ade_local::embedded::credentials::Credentials;
 use ade_local::up::LocalFile;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_sdk_s3::operation::head_bucket::HeadBucketError;
 use aws_sdk_s3::types::ChecksumMode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -372,6 +373,16 @@ impl Bucket {
             .force_path_style(true)
             .build();
         Self { s3: aws_sdk_s3::Client::from_conf(config), name: name.to_owned() }
+    }
+
+    pub(super) async fn exists(&self) -> bool {
+        match self.s3.head_bucket().bucket(&self.name).send().await {
+            Ok(_) => true,
+            Err(error) => {
+                assert!(error.as_service_error().is_some_and(HeadBucketError::is_not_found), "{error:?}");
+                false
+            }
+        }
     }
 
     pub(super) async fn list(&self, prefix: &str) -> Vec<Listed> {
