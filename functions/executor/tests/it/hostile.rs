@@ -266,6 +266,25 @@ fn who_takes_too_much_is_stopped_for_it() {
     });
 }
 
+/// A directory may be closed to its owner from the start: what is in it counts, is published, and goes.
+#[test]
+fn directories_that_can_not_be_read_hide_nothing_and_go() {
+    test_with(&[("ADE_RUN_OUTPUT_LIMIT", "20MiB")], async |stack: Stack| {
+        let hidden = "for place in (output, Path.cwd()):\n    os.mkdir(place / 'd', 0o300)\n    os.mkdir(place / 'd/e', 0o300)\n";
+        let ended = stack.run(&engine(&format!("{hidden}    (place / 'd/e/x.csv').write_text('1')"))).await;
+        succeeded(&ended);
+        assert_eq!(ended.run.outcome.output_paths, ["d/e/x.csv"]);
+        if geteuid().is_root() {
+            // Whose directories can all be read.
+            return stack.stop().await;
+        }
+        let code = engine(&format!("{hidden}for n in range(30): open(f'd/e/{{n}}', 'wb').write(bytes(1 << 20))\ntime.sleep(60)"));
+        let ended = stack.run_with(&code, RunOptions { timeout_seconds: Some(20), ..RunOptions::default() }).await;
+        assert_eq!(ended.run.outcome.failure.as_ref().unwrap().code, FailureCode::LimitExceeded);
+        stack.stop().await;
+    });
+}
+
 #[test]
 fn without_landlock_no_run_changes_the_environment_of_the_next() {
     test_with(&[("ADE_SANDBOX", "off")], async |stack: Stack| {
@@ -304,12 +323,13 @@ fn an_ordinary_user_contains_them_as_well() {
             "hostile::what_is_not_a_matter_of_opening_files_stays_inside_as_well",
             "hostile::processes_work_together_without_shared_names",
             "hostile::who_takes_too_much_is_stopped_for_it",
+            "hostile::directories_that_can_not_be_read_hide_nothing_and_go",
         ];
         let mut command = Command::new(program);
         command.args(tests).args(["--exact", "--test-threads=1"]).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         let output = command.env("TMPDIR", "/tmp").current_dir("/").uid(NOBODY).gid(NOBODY).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && said.contains("4 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && said.contains("5 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
         stack.stop().await;
     });
 }
