@@ -14,11 +14,14 @@ use crate::halt::Brake;
 use crate::keeper::Keeper;
 use crate::stop::{Failed, Stop};
 
+/// Looks at a record that changes whenever it is to be ended, before that is left to the reaper.
+const LOOKS: u32 = 5;
+
 /// Ends a record of ours as failed, without what its work would have left; the id of the completed event. Nothing changes when its end was
 /// written down already and only the answer to that was lost, or when it is not ours any more. Should this fail, the reaper does it.
 async fn end<R: Executable>(ade: &Ade, lease: &Lease<R>, id: R::Id, failed: Failed) -> Result<Option<u64>, StoreError> {
     let why = Cut { failure: failed.failure, message: failed.message };
-    loop {
+    for _ in 0..LOOKS {
         let Some(record) = read::<R>(&ade.tables, id).await?.filter(|record| record.execution().fence == lease.fence()) else {
             return Ok(None);
         };
@@ -33,6 +36,7 @@ async fn end<R: Executable>(ade: &Ade, lease: &Lease<R>, id: R::Id, failed: Fail
             return Ok(Some(ended.execution().last_event_id));
         }
     }
+    Ok(None)
 }
 
 /// Claims a record, if it waits for an owner, and does `work` on it for as long as its lease can be kept: until `deadline` at the

@@ -1,5 +1,5 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes of all files below these directories. Files come and go while they are counted; what can't be looked at, because it is closed or
 /// below a path that is too long, may hold any number of them, and counts as one too many.
@@ -16,7 +16,7 @@ pub(super) fn written(places: &[PathBuf]) -> u64 {
 }
 
 /// Bytes of the files in a directory; the directories in it are added to `open`.
-fn in_directory(path: &std::path::Path, open: &mut Vec<PathBuf>) -> io::Result<u64> {
+fn in_directory(path: &Path, open: &mut Vec<PathBuf>) -> io::Result<u64> {
     let mut bytes = 0u64;
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;

@@ -285,7 +285,9 @@ impl<'a> Attempt<'a> {
             tracing::warn!("the log is closed; closing it says why");
         }
 
-        let artifact = if let Some(path) = found.as_left {
+        // What the engine left must not say that a run succeeded which failed afterwards.
+        let is_told = ending.failed.is_none() || found.parts.iter().any(|part| part.run.error.is_some());
+        let artifact = if let Some(path) = found.as_left.filter(|_| is_told) {
             Some(path)
         } else {
             let whole = Whole {

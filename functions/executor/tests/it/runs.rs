@@ -168,7 +168,9 @@ fn cancel_and_time_end_a_run_that_does_not_listen() {
     test(async |stack: Stack| {
         let stubborn = "(output / 'part.csv').write_text('1')\nimport signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
                         print('on', flush=True)\nwhile True: time.sleep(1)";
-        let timed = stack.run_with(stubborn, RunOptions { timeout_seconds: Some(1), ..RunOptions::default() }).await;
+        // Its time is not used up by a build.
+        stack.run("print(1)").await;
+        let timed = stack.run_with(stubborn, RunOptions { timeout_seconds: Some(5), ..RunOptions::default() }).await;
         assert_eq!(code(&timed), FailureCode::Timeout);
         assert_eq!(timed.run.outcome.output_paths, ["part.csv"], "what was made so far is kept");
 
