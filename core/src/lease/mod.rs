@@ -143,6 +143,10 @@ pub trait Executable: DeserializeOwned + Clone + Send + Sync + 'static {
     fn id(&self) -> Self::Id;
     /// Its status as stored.
     fn status_word(&self) -> &'static str;
+    /// Whether it is finished, and final.
+    fn is_over(&self) -> bool {
+        ![Self::QUEUED, Self::WORKING].contains(&self.status_word())
+    }
     /// Its coordination attributes.
     fn execution(&self) -> &Execution;
     /// Its workspace.

@@ -67,8 +67,11 @@ pub async fn cancel<R: Executable>(tables: &Tables, mut record: R) -> Result<R, 
     }
 }
 
-/// Ends a record that nobody works on, or whose owner's lease has expired. `None` when it is not as it was read any more.
+/// Ends a record that nobody works on, or whose owner's lease has expired. `None` when it is over already, or not as it was read any more.
 pub async fn cut<R: Executable>(tables: &Tables, record: &R, cut: &Cut) -> Result<Option<R>, StoreError> {
+    if record.is_over() {
+        return Ok(None);
+    }
     let update = as_read(tables, record)?
         .set("last_event_id", record.execution().last_event_id + 1)?
         .set("finished", Timestamp::now())?
@@ -90,8 +93,11 @@ pub async fn cut<R: Executable>(tables: &Tables, record: &R, cut: &Cut) -> Resul
 }
 
 /// Takes a record from an owner whose lease has expired and queues it for another attempt, to be looked at again at `due`. `None` when it
-/// is not as it was read any more.
+/// is over already, or not as it was read any more.
 pub async fn take_back<R: Executable>(tables: &Tables, record: &R, due: Timestamp) -> Result<Option<R>, StoreError> {
+    if record.is_over() {
+        return Ok(None);
+    }
     let update = as_read(tables, record)?
         .set("attempt", record.execution().attempt + 1)?
         .set("due_at", due)?

@@ -195,8 +195,7 @@ impl<R: Executable> Lease<R> {
             Ok(()) => self.tables.get(R::TABLE, self.key.clone()).await?,
             Err(StoreError::Condition(_)) => self.tables.get(R::TABLE, self.key.clone()).await?.filter(|old: &R| {
                 // Our own earlier try, whose answer was lost.
-                let finished = ![R::QUEUED, R::WORKING].contains(&old.status_word());
-                finished && old.execution().lease_owner.as_deref() == Some(&self.owner)
+                old.is_over() && old.execution().lease_owner.as_deref() == Some(&self.owner)
             }),
             Err(error) => return Err(error.into()),
         };

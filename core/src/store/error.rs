@@ -4,6 +4,26 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use super::Item;
 
+/// Error codes of what would fail again, of [`DynamoDB`] and of [S3]. Others, such as credentials that have expired, may pass.
+///
+/// [`DynamoDB`]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+/// [S3]: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+const REFUSALS: [&str; 12] = [
+    "ValidationException",
+    // As the reason why a transaction was canceled.
+    "ValidationError",
+    "ItemCollectionSizeLimitExceeded",
+    "ItemCollectionSizeLimitExceededException",
+    "ResourceNotFoundException",
+    "AccessDeniedException",
+    "AccessDenied",
+    "EntityTooLarge",
+    "InvalidArgument",
+    "InvalidRequest",
+    "KeyTooLongError",
+    "NoSuchBucket",
+];
+
 /// A failure of `DynamoDB` or S3, sorted by what a caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -21,12 +41,25 @@ pub enum StoreError {
         /// What it said. For logs, not for API clients.
         message: String,
     },
+    /// Storage refuses a request and would refuse it again: it is too large, not well formed, or not allowed.
+    #[error("storage refuses: {operation}: {message}")]
+    Refused {
+        /// The call that was refused.
+        operation: &'static str,
+        /// Why. For logs, not for API clients.
+        message: String,
+    },
     /// A stored record can't be read as what it should be.
     #[error("stored record is not readable: {0}")]
     Corrupt(String),
 }
 
 impl StoreError {
+    /// Whether this code of an error is one of what would fail again.
+    pub(crate) fn is_refusal(code: &str) -> bool {
+        REFUSALS.contains(&code)
+    }
+
     /// Whether this is a lost race rather than a fault.
     pub fn is_condition(&self) -> bool {
         matches!(self, Self::Condition(_))
@@ -48,6 +81,7 @@ impl StoreError {
             | "RequestLimitExceeded"
             | "SlowDown"
             | "ConditionalRequestConflict" => Self::Throttled(message),
+            code if Self::is_refusal(code) => Self::Refused { operation, message },
             _ => Self::Unavailable { operation, message },
         }
     }

@@ -163,7 +163,8 @@ impl Objects {
     pub async fn put_file(&self, key: &str, path: &Path, content_type: Option<&str>) -> Result<(), StoreError> {
         let body = ByteStream::from_path(path)
             .await
-            .map_err(|error| StoreError::Unavailable { operation: "PutObject", message: error.to_string() })?;
+            // The file itself can't be read.
+            .map_err(|error| StoreError::Refused { operation: "PutObject", message: error.to_string() })?;
         let request = self.client.put_object().bucket(&self.bucket).key(key).body(body).set_content_type(content_type.map(str::to_owned));
         request
             .checksum_algorithm(ChecksumAlgorithm::Sha256)

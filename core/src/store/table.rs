@@ -379,7 +379,12 @@ impl Tables {
                     if code("TransactionConflict").is_some() || code("ThrottlingError").is_some() {
                         return Err(StoreError::Throttled("a transaction met another one".to_owned()));
                     }
-                    Err(StoreError::Unavailable { operation: "TransactWriteItems", message: canceled.message.unwrap_or_default() })
+                    let refused = reasons.iter().find(|reason| reason.code.as_deref().is_some_and(StoreError::is_refusal));
+                    let message = refused.and_then(|reason| reason.message.clone()).or(canceled.message).unwrap_or_default();
+                    Err(match refused {
+                        Some(_) => StoreError::Refused { operation: "TransactWriteItems", message },
+                        None => StoreError::Unavailable { operation: "TransactWriteItems", message },
+                    })
                 }
                 other => Err(StoreError::from_sdk("TransactWriteItems", SdkError::<_, ()>::service_error(other, ()))),
             },

@@ -1,9 +1,10 @@
 //! Ending what waits at once, and asking for the end of what is worked on.
 
 use ade_core::build::BuildStatus;
-use ade_core::eventlog::FailureCode;
-use ade_core::lease::{CancelError, Claim};
+use ade_core::eventlog::{Failure, FailureCode};
+use ade_core::lease::{CancelError, Claim, Cut, cut, take_back};
 use ade_core::run::RunStatus;
+use ade_core::time::Timestamp;
 
 use crate::builds::{claimed, config, create, new};
 use crate::lease::{outcome, won};
@@ -40,6 +41,20 @@ async fn a_running_run_is_asked_and_a_finished_one_is_left_alone() {
     let status = RunStatus::Succeeded;
     let finished = stack.runs.finish(&lease, &running, 1, status, outcome(status)).await.unwrap();
     assert!(matches!(stack.runs.cancel(running).await, Err(CancelError::Over("succeeded"))));
+    assert_eq!(stack.runs.get(finished.run_id).await.unwrap().unwrap(), finished);
+}
+
+#[tokio::test]
+async fn what_is_over_is_neither_ended_again_nor_queued_again() {
+    let stack = TestStack::start().await;
+    let (lease, running) = won(&stack, &stack.run().await).await;
+    let status = RunStatus::Succeeded;
+    let finished = stack.runs.finish(&lease, &running, 1, status, outcome(status)).await.unwrap();
+    // By somebody who has just read it.
+    let failure = Failure { code: FailureCode::Internal, stage: "storage".to_owned() };
+    let lost = Cut { failure, message: "storage failed".to_owned() };
+    assert!(cut(&stack.tables, &finished, &lost).await.unwrap().is_none());
+    assert!(take_back(&stack.tables, &finished, Timestamp::now()).await.unwrap().is_none());
     assert_eq!(stack.runs.get(finished.run_id).await.unwrap().unwrap(), finished);
 }
 

@@ -3,6 +3,7 @@
 use ade_core::eventlog::{Failure, FailureCode};
 use ade_core::lease::{Claim, Lease, LeaseError};
 use ade_core::run::{Outcome, Report, Run, RunStatus};
+use ade_core::store::StoreError;
 
 use crate::stack::TestStack;
 
@@ -32,6 +33,22 @@ async fn of_many_executors_one_claims() {
     let stored = stack.runs.get(run.run_id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.execution.fence, stored.execution.attempt), (RunStatus::Running, 1, 1));
     assert!(stored.execution.due_at.is_some() && stored.started.is_some());
+}
+
+#[tokio::test]
+async fn what_storage_would_refuse_again_is_told_apart_from_what_may_pass() {
+    let stack = TestStack::start().await;
+    let (lease, record) = won(&stack, &stack.run().await).await;
+    let status = RunStatus::Failed;
+    // An item may have 400 KiB, a key 1024 bytes.
+    let too_long = Outcome { error_message: Some("x".repeat(500_000)), ..outcome(status) };
+    let finished = stack.runs.finish(&lease, &record, 1, status, too_long).await;
+    assert!(matches!(&finished, Err(LeaseError::Store(StoreError::Refused { .. }))), "{finished:?}");
+    let put = stack.objects.put(&"k".repeat(1025), bytes::Bytes::from_static(b"x")).await;
+    assert!(matches!(&put, Err(StoreError::Refused { .. })), "{put:?}");
+    let gone = stack.objects.put_file("key", std::path::Path::new("/nowhere/at/all"), None).await;
+    assert!(matches!(&gone, Err(StoreError::Refused { .. })), "{gone:?}");
+    lease.heartbeat().await.unwrap();
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ use futures::stream::BoxStream;
 use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
 use lambda_runtime::{FunctionResponse, LambdaEvent, StreamResponse, service_fn};
 use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::Instant;
@@ -38,7 +39,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::base::Base;
 use crate::build::Builder;
-use crate::process::adopt;
+use crate::process::{adopt, end_descendants};
 use crate::run::Executor;
 use crate::sandbox::{Layers, Sandbox};
 
@@ -57,9 +58,7 @@ pub async fn executor() -> anyhow::Result<()> {
     if let Err(error) = crate::scratch::sweep(&ade.settings.runs_dir) {
         tracing::warn!(%error, "what killed processes left was not removed");
     }
-    if let Err(error) = crate::venv::trim(&ade.settings.venvs_dir, ade.settings.venvs_size_limit.0) {
-        tracing::warn!(%error, "environments that are not needed were not removed");
-    }
+    crate::venv::trim(&ade.settings.venvs_dir, ade.settings.venvs_size_limit.0);
     // Work does not wait for it.
     tokio::spawn(tell(ade.objects.clone(), sandbox.layers()));
     let dispatcher = Arc::new(LambdaDispatcher::connect(&ade.settings));
@@ -100,8 +99,16 @@ async fn serve<P: for<'de> Deserialize<'de>>(handle: impl AsyncFn(LambdaEvent<P>
         // Without its type, which names all that happens in it, the compiler copes.
         async move { Ok::<_, lambda_runtime::Error>(handle(event).await) }.boxed_local()
     });
-    let served = LocalSet::new().run_until(lambda_runtime::run(function)).await;
-    served.map_err(|error| anyhow::anyhow!("the Lambda runtime failed: {error}"))
+    let mut asked_to_end = signal(SignalKind::terminate())?;
+    let work = LocalSet::new();
+    let served = tokio::select! {
+        served = work.run_until(lambda_runtime::run(function)) => served.map_err(|error| anyhow::anyhow!("the Lambda runtime failed: {error}")),
+        _ = asked_to_end.recv() => Ok(()),
+    };
+    // Only who started a process dies with this one; those that left its group would not.
+    drop(work);
+    end_descendants().await?;
+    served
 }
 
 /// Reads and checks the settings, the scratch directories, the base environment and the sandbox.

@@ -10,6 +10,7 @@
 //! - [`run`], [`build`]: the work itself, from claim to finish, over [`owner`] (claim, lease, give back).
 //! - [`sandbox`]: confining what users wrote.
 //! - [`process`], [`logged`], [`pump`]: running a program in a clean environment and moving its output to the log.
+//! - [`files`], [`scratch`]: what user code leaves, and where.
 //! - [`venv`], [`base`], [`requirements`]: virtual environments and what is in them.
 //! - [`stop`], [`halt`], [`keeper`]: the ways in which work ends early.
 
@@ -17,6 +18,7 @@
 
 pub mod base;
 pub mod build;
+pub mod files;
 pub mod function;
 pub mod halt;
 pub mod hashing;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ade_core::Ade;
-use ade_core::eventlog::{Failure, FailureCode};
+use ade_core::eventlog::FailureCode;
 use ade_core::lease::{Claim, Cut, Executable, Lease, LeaseError, cut, read};
 use ade_core::store::StoreError;
 use tokio::time::Instant;
@@ -12,15 +12,31 @@ use tracing::field::display;
 
 use crate::halt::Brake;
 use crate::keeper::Keeper;
-use crate::stop::Stop;
+use crate::stop::{Failed, Stop};
 
-/// Ends a record that was tried often enough. Should that fail too, the reaper does it.
-async fn give_up<R: Executable>(ade: &Ade, id: R::Id) -> Result<Option<u64>, StoreError> {
-    let Some(record) = read::<R>(&ade.tables, id).await? else { return Ok(None) };
-    let failure = Failure { code: FailureCode::Internal, stage: "storage".to_owned() };
-    let message = format!("storage failed for too long, in each of {} attempts", record.execution().attempt);
-    let ended = cut(&ade.tables, &record, &Cut { failure, message }).await?;
-    Ok(ended.map(|ended| ended.execution().last_event_id))
+/// Looks at a record that changes whenever it is to be ended, before that is left to the reaper.
+const LOOKS: u32 = 5;
+
+/// Ends a record of ours as failed, without what its work would have left; the id of the completed event. Nothing changes when its end was
+/// written down already and only the answer to that was lost, or when it is not ours any more. Should this fail, the reaper does it.
+async fn end<R: Executable>(ade: &Ade, lease: &Lease<R>, id: R::Id, failed: Failed) -> Result<Option<u64>, StoreError> {
+    let why = Cut { failure: failed.failure, message: failed.message };
+    for _ in 0..LOOKS {
+        let Some(record) = read::<R>(&ade.tables, id).await?.filter(|record| record.execution().fence == lease.fence()) else {
+            return Ok(None);
+        };
+        if record.status_word() == R::QUEUED {
+            return Ok(None);
+        }
+        if record.is_over() {
+            return Ok(Some(record.execution().last_event_id));
+        }
+        // It may have changed while it was looked at: a late commit, or somebody's wish to cancel it.
+        if let Some(ended) = cut(&ade.tables, &record, &why).await? {
+            return Ok(Some(ended.execution().last_event_id));
+        }
+    }
+    Ok(None)
 }
 
 /// Claims a record, if it waits for an owner, and does `work` on it for as long as its lease can be kept: until `deadline` at the
@@ -57,7 +73,7 @@ pub async fn own<R: Executable, W: Future<Output = Result<R, Stop>>>(
             drop(keeper);
             worked
         }
-        Err(error) => Err(Stop::Storage(error)),
+        Err(error) => Err(error.into()),
     };
     match worked {
         Ok(finished) => {
@@ -66,15 +82,21 @@ pub async fn own<R: Executable, W: Future<Output = Result<R, Stop>>>(
         }
         Err(Stop::Storage(error)) => {
             tracing::warn!(%error, "storage failed for too long: given back");
-            if record.execution().attempt >= ade.settings.max_attempts {
-                return give_up::<R>(ade, record.id()).await;
+            let attempt = record.execution().attempt;
+            if attempt >= ade.settings.max_attempts {
+                let message = format!("storage failed for too long, in each of {attempt} attempts");
+                return end(ade, &lease, record.id(), Failed::new(FailureCode::Internal, "storage", message)).await;
             }
             match lease.give_back(&record).await {
                 Ok(()) | Err(LeaseError::Lost) => Ok(None),
                 Err(LeaseError::Store(error)) => Err(error),
             }
         }
-        Err(stop) => {
+        Err(Stop::Failed(failed)) => {
+            tracing::error!(code = failed.failure.code.word(), stage = failed.failure.stage, "could not be ended as others are");
+            end(ade, &lease, record.id(), failed).await
+        }
+        Err(stop @ Stop::Halted(_)) => {
             tracing::warn!(%stop, "left to its next owner");
             Ok(None)
         }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use ade_core::id::RunId;
 
+use crate::files::remove_tree;
+
 const LOCK: &str = ".lock";
 /// A directory without a lock may be one that is just being made.
 const YOUNG: Duration = Duration::from_mins(1);
@@ -67,22 +69,27 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes what processes left that were killed.
+/// Removes what processes left that were killed. What can't be removed does not keep the rest.
 pub fn sweep(runs_dir: &Path) -> io::Result<()> {
     for run in std::fs::read_dir(runs_dir)? {
         let run = run?.path();
-        if !run.is_dir() {
-            continue;
-        }
-        for attempt in std::fs::read_dir(&run)? {
-            let attempt = attempt?.path();
-            if left_behind(&attempt)? {
-                tracing::info!(dir = %attempt.display(), "removing what a killed process left");
-                remove(&attempt)?;
+        // Others may remove them meanwhile.
+        for attempt in std::fs::read_dir(&run).into_iter().flatten().flatten() {
+            let attempt = attempt.path();
+            if let Err(error) = sweep_attempt(&attempt) {
+                tracing::warn!(%error, dir = %attempt.display(), "what a killed process left was not removed");
             }
         }
     }
     Ok(())
+}
+
+fn sweep_attempt(attempt: &Path) -> io::Result<()> {
+    if !left_behind(attempt)? {
+        return Ok(());
+    }
+    tracing::info!(dir = %attempt.display(), "removing what a killed process left");
+    remove(attempt)
 }
 
 fn left_behind(attempt: &Path) -> io::Result<bool> {
@@ -104,10 +111,7 @@ fn left_behind(attempt: &Path) -> io::Result<bool> {
 
 /// Removes an attempt's directory, and the run's with its last attempt.
 fn remove(attempt: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(attempt) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_tree(attempt)?;
     match attempt.parent().map(std::fs::remove_dir) {
         Some(Err(error)) if ![io::ErrorKind::NotFound, io::ErrorKind::DirectoryNotEmpty].contains(&error.kind()) => Err(error),
         _ => Ok(()),

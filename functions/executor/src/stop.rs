@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use ade_core::eventlog::{Failure, FailureCode, WriterClosed};
+use ade_core::layout::truncate;
 use ade_core::lease::LeaseError;
 use ade_core::retry::{self, Passing};
 use ade_core::store::StoreError;
@@ -36,10 +37,17 @@ pub struct Failed {
     pub exit_code: Option<i32>,
 }
 
+/// Bytes of a message. Records are small, and user code may fail with as many words as it likes.
+const MESSAGE_LIMIT: usize = 8 << 10;
+/// Bytes of a stage's name, which an engine may choose too.
+const STAGE_LIMIT: usize = 100;
+
 impl Failed {
-    /// A failure without a program's exit code.
+    /// A failure without a program's exit code. A message that is too long is cut.
     pub fn new(code: FailureCode, stage: &str, message: impl Into<String>) -> Self {
-        Self { failure: Failure { code, stage: stage.to_owned() }, message: message.into(), exit_code: None }
+        let mut message = message.into();
+        message.truncate(message.floor_char_boundary(MESSAGE_LIMIT));
+        Self { failure: Failure { code, stage: truncate(stage, STAGE_LIMIT).to_owned() }, message, exit_code: None }
     }
 }
 
@@ -51,7 +59,11 @@ impl From<Failed> for Stop {
 
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
-        Self::Storage(error)
+        match error {
+            // The next attempt would ask for the same.
+            StoreError::Refused { .. } => Failed::new(FailureCode::Internal, "storage", error.to_string()).into(),
+            error => Self::Storage(error),
+        }
     }
 }
 
@@ -65,7 +77,7 @@ impl From<LeaseError> for Stop {
     fn from(error: LeaseError) -> Self {
         match error {
             LeaseError::Lost => Self::Halted(Halt::LeaseLost),
-            LeaseError::Store(error) => Self::Storage(error),
+            LeaseError::Store(error) => error.into(),
         }
     }
 }

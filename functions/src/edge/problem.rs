@@ -312,7 +312,7 @@ impl From<StoreError> for Problem {
                 .retry_after(1),
             StoreError::Unavailable { .. } => Self::unavailable("storage_unavailable", error),
             StoreError::Condition(_) => Self::conflict("conflict", "Somebody else changed this at the same time. Try again."),
-            StoreError::Corrupt(_) => Self::internal(error),
+            StoreError::Refused { .. } | StoreError::Corrupt(_) => Self::internal(error),
         }
     }
 }

@@ -9,6 +9,7 @@ use ade_core::settings::Settings;
 use super::Builder;
 use super::install::EngineSource;
 use crate::base::Base;
+use crate::files::remove_tree;
 use crate::halt::Brake;
 use crate::logged::{Finished, run_logged};
 use crate::process::{Limits, Program};
@@ -83,9 +84,7 @@ pub(super) struct Unfinished(pub(super) Venv);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(self.0.dir())
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
+        if let Err(error) = remove_tree(self.0.dir()) {
             tracing::error!(%error, dir = %self.0.dir().display(), "unfinished environment not removed");
         }
         // The directory of the build goes too, unless its environment is in it.

@@ -39,6 +39,11 @@ pub(super) enum EngineSource {
 }
 
 impl EngineSource {
+    /// Whether it is ADE's own, of which is known what it says.
+    pub(super) fn is_ours(&self) -> bool {
+        *self == Self::Base
+    }
+
     /// Reads `ADE_ENGINE_SPEC`.
     pub(super) fn read(spec: Option<&str>) -> Self {
         let Some(spec) = spec else { return Self::Base };
@@ -110,8 +115,12 @@ impl<S: Sink> Environment<'_, S> {
 
     /// The requirements that need the installer.
     fn requirements(&self) -> Result<Vec<String>, Stop> {
-        let config = match std::fs::read_to_string(self.venv.config().join("pyproject.toml")) {
-            Ok(text) => Requirements::read(&text).map_err(|error| Failed::new(FailureCode::ConfigError, CONFIG, error.to_string()))?,
+        let wrong = |message: String| Failed::new(FailureCode::ConfigError, CONFIG, message);
+        let config = match std::fs::read(self.venv.config().join("pyproject.toml")) {
+            Ok(bytes) => {
+                let text = std::str::from_utf8(&bytes).map_err(|error| wrong(format!("pyproject.toml is not UTF-8: {error}")))?;
+                Requirements::read(text).map_err(|error| wrong(error.to_string()))?
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Requirements::default(),
             Err(error) => return Err(fault(CONFIG)(error)),
         };

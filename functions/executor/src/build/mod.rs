@@ -8,6 +8,8 @@ mod install;
 mod uv;
 mod validate;
 
+use std::path::{Path, PathBuf};
+
 use ade_core::Ade;
 use ade_core::build::{Build, BuildStatus, Ended};
 use ade_core::eventlog::{BuildStep, EventBody, FailureCode, LogWriter, StepStatus};
@@ -20,9 +22,11 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
+use ulid::Ulid;
 
 use self::environment::{Environment, Unfinished};
 use crate::base::Base;
+use crate::files::{read_regular, remove_tree};
 use crate::halt::{Brake, Halt};
 use crate::hashing::content_digest;
 use crate::logged::Finished;
@@ -36,8 +40,10 @@ use crate::venv::{InUse, Manifest, Venv, pack, unpack};
 
 /// Lists packages and compiles the config.
 const PACKAGES_SCRIPT: &str = include_str!("packages.py");
-const PACKAGES: &str = "packages.json";
-const SBOM: &str = "sbom.json";
+/// Most bytes of each file that it writes.
+const LIST_LIMIT: u64 = 8 << 20;
+/// Most bytes of a package's name or version.
+const WORD_LIMIT: usize = 200;
 const INSTALL: &str = "install_config";
 
 /// Makes builds.
@@ -70,6 +76,12 @@ struct Making<'a> {
     /// Where it will be.
     place: Venv,
     environment: Environment<'a, LogWriter>,
+}
+
+/// Where `packages.py` writes, and nobody else but code of packages that Python executes when it starts.
+struct Lists {
+    packages: PathBuf,
+    bill: PathBuf,
 }
 
 /// What `packages.py` writes.
@@ -109,8 +121,7 @@ impl<'a> Making<'a> {
     }
 
     async fn finish_with_result(mut self) -> Result<Build, Stop> {
-        let mut halts = self.environment.brake.halts();
-        let ended = match unless_halted(&mut halts, self.make()).await {
+        let ended = match self.make().await {
             Ok(ended) => ended,
             Err(Stop::Failed(failed)) => without(BuildStatus::Failed, failed),
             Err(Stop::Halted(Halt::Timeout)) => {
@@ -138,6 +149,7 @@ impl<'a> Making<'a> {
         Ok(finished)
     }
 
+    /// Every step ends when the brake is pulled. What runs programs sees to that itself: it ends all that they started before it returns.
     async fn make(&mut self) -> Result<Ended, Stop> {
         let step = self.begin(BuildStep::CreateVenv).await?;
         self.environment.create()?;
@@ -155,7 +167,8 @@ impl<'a> Making<'a> {
         self.done(step, Some(message)).await?;
 
         let step = self.begin(BuildStep::InstallConfig).await?;
-        self.unpack_config().await?;
+        let mut halts = self.environment.brake.halts();
+        unless_halted(&mut halts, self.unpack_config()).await?;
         let message = self.environment.install_requirements().await?;
         self.done(step, Some(message)).await?;
 
@@ -164,7 +177,7 @@ impl<'a> Making<'a> {
         self.done(step, None).await?;
 
         let step = self.begin(BuildStep::CollectMetadata).await?;
-        let packages = self.collect_metadata().await?;
+        let (packages, lists) = self.collect_metadata().await?;
         let own = packages.iter().filter(|package| !package.shared).count();
         self.done(step, Some(format!("{} packages, {own} of them its own", packages.len()))).await?;
 
@@ -178,7 +191,7 @@ impl<'a> Making<'a> {
             engine_version: engine_version.unwrap_or_else(|| info.engine_version.clone()),
             python_version: info.python_version.clone(),
         };
-        let archive = self.publish(&manifest).await?;
+        let archive = unless_halted(&mut halts, self.publish(&manifest, &lists)).await?;
         self.done(step, Some(format!("{} bytes packed", archive.byte_size))).await?;
         Ok(Ended::Active {
             archive,
@@ -191,7 +204,7 @@ impl<'a> Making<'a> {
     /// Checks that the config can be imported.
     async fn verify(&mut self) -> Result<(), Stop> {
         match self.environment.validate().await? {
-            Finished { exit: Exit::Code(0), .. } => Ok(()),
+            Finished { exit: Exit::Code(0), seen, .. } if seen.validated.is_some() || !self.environment.engine.is_ours() => Ok(()),
             Finished { exit, seen, .. } => {
                 let (exit_code, how) = match exit {
                     Exit::Code(code) => (Some(code), format!("exit code {code}")),
@@ -204,35 +217,50 @@ impl<'a> Making<'a> {
         }
     }
 
-    async fn collect_metadata(&mut self) -> Result<Vec<Package>, Stop> {
+    async fn collect_metadata(&mut self) -> Result<(Vec<Package>, Lists), Stop> {
         const STAGE: &str = "collect_metadata";
-        let venv = &self.environment.venv;
-        let list = venv.dir().join(PACKAGES);
+        let Environment { venv, base, home, sandbox, ade, .. } = &self.environment;
+        let directory = home.join(format!("lists-{}", Ulid::generate()));
+        std::fs::create_dir(&directory).map_err(fault(STAGE))?;
+        let lists = Lists { packages: directory.join("packages.json"), bill: directory.join("sbom.json") };
         let program = Program {
             file: venv.python(),
             arguments: ["-I", "-B", "-c", PACKAGES_SCRIPT]
                 .into_iter()
                 .map(Into::into)
-                .chain([list.clone().into(), venv.dir().join(SBOM).into(), venv.dir().into()])
+                .chain([lists.packages.clone().into(), lists.bill.clone().into(), venv.dir().into()])
                 .collect(),
             environment: Vec::new(),
-            home: self.environment.home.clone(),
-            limits: Limits::from(&self.environment.ade.settings),
-            // Packages can make Python execute code of theirs whenever it starts.
-            confinement: Some(self.environment.sandbox.confine(Reach { read: Vec::new(), write: vec![venv.dir().to_owned()] })),
+            home: home.clone(),
+            limits: Limits::from(&ade.settings),
+            // Packages can make Python execute code of theirs whenever it starts. It writes bytecode, and can't replace the directories.
+            confinement: Some(
+                sandbox
+                    .confine(Reach { read: vec![venv.dir().to_owned()], write: vec![venv.config(), venv.site_packages(base), directory] }),
+            ),
         };
         let Finished { exit, seen, .. } = self.environment.run(&program).await?;
         if exit != Exit::Code(0) {
             let reason = seen.tail.back().map_or("", String::as_str);
             return Err(Failed::new(FailureCode::Internal, STAGE, format!("the packages could not be listed: {reason}")).into());
         }
-        let text = std::fs::read(&list).map_err(fault(STAGE))?;
-        let found: Packages = serde_json::from_slice(&text).map_err(|error| fault(STAGE)(error.into()))?;
-        Ok(found.packages)
+        let wrong = |what: &str| Failed::new(FailureCode::ConfigError, STAGE, format!("the list of packages {what}"));
+        let read = |list: &Path| match read_regular(list, LIST_LIMIT) {
+            Ok(Some(text)) => Ok(text),
+            Ok(None) => Err(Stop::from(wrong("is not a file of a usual size"))),
+            Err(error) => Err(fault(STAGE)(error)),
+        };
+        let text = read(&lists.packages)?;
+        read(&lists.bill)?;
+        let found: Packages = serde_json::from_slice(&text).map_err(|_| wrong("is not one"))?;
+        if found.packages.iter().any(|package| package.name.len().max(package.version.len()) > WORD_LIMIT) {
+            return Err(wrong("has names or versions that are too long").into());
+        }
+        Ok((found.packages, lists))
     }
 
     /// Packs and uploads the environment, and gives it its place on this machine.
-    async fn publish(&mut self, manifest: &Manifest) -> Result<ade_core::build::Archive, Stop> {
+    async fn publish(&mut self, manifest: &Manifest, lists: &Lists) -> Result<ade_core::build::Archive, Stop> {
         const STAGE: &str = "publish";
         self.environment.venv.write_manifest(manifest).map_err(fault(STAGE))?;
         let packed = self.environment.home.join("venv.tar.zst");
@@ -241,14 +269,13 @@ impl<'a> Making<'a> {
         let archive = packing.await.map_err(|error| fault(STAGE)(error.into()))?.map_err(fault(STAGE))?;
         let objects = &self.environment.ade.objects;
         let (archive_key, packages_key) = (layout::build_archive(self.build.build_id), layout::build_packages(self.build.build_id));
-        let (list, bill) = (self.environment.venv.dir().join(PACKAGES), self.environment.venv.dir().join(SBOM));
         let bill_key = layout::build_sbom(self.build.build_id);
         tokio::try_join!(
             outlast(|| objects.put_file(&archive_key, &packed, Some("application/zstd"))),
-            outlast(|| objects.put_file(&packages_key, &list, Some("application/json"))),
-            outlast(|| objects.put_file(&bill_key, &bill, Some("application/vnd.cyclonedx+json"))),
+            outlast(|| objects.put_file(&packages_key, &lists.packages, Some("application/json"))),
+            outlast(|| objects.put_file(&bill_key, &lists.bill, Some("application/vnd.cyclonedx+json"))),
         )?;
-        std::fs::remove_dir_all(&self.environment.home).map_err(fault(STAGE))?;
+        remove_tree(&self.environment.home).map_err(fault(STAGE))?;
         self.environment.venv.clone().move_to(&self.place).map_err(fault(STAGE))?;
         Ok(archive)
     }

@@ -48,9 +48,11 @@ impl Uv {
             let name = name.to_string_lossy();
             name.starts_with("UV_") || PASSED_ON.contains(&name.as_ref())
         });
-        let own: [(OsString, OsString); 6] = [
+        let own: [(OsString, OsString); 7] = [
             ("UV_CACHE_DIR".into(), self.cache.clone().into()),
             ("UV_PYTHON_DOWNLOADS".into(), "never".into()),
+            // Not the settings of a project that these directories happen to be in.
+            ("UV_NO_CONFIG".into(), "1".into()),
             ("UV_LINK_MODE".into(), "copy".into()),
             ("UV_NO_PROGRESS".into(), "1".into()),
             ("NO_COLOR".into(), "1".into()),

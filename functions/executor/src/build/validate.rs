@@ -15,7 +15,7 @@ use crate::halt::{Brake, Halt};
 use crate::logged::Finished;
 use crate::process::Exit;
 use crate::pump::{Nowhere, Seen};
-use crate::stop::{Failed, Stop, fault, unless_halted};
+use crate::stop::{Failed, Stop, fault};
 use crate::venv::Venv;
 
 /// How long a check may take: somebody waits for it.
@@ -70,13 +70,12 @@ impl Builder {
 }
 
 async fn check(environment: &mut Environment<'_, Nowhere>, files: FileSet) -> Result<Finished, Stop> {
-    let mut halts = environment.brake.halts();
     environment.create()?;
     environment.install_engine().await?;
     let directory = environment.venv.config();
     let writing = spawn_blocking(move || write(&directory, &files));
     writing.await.map_err(|error| fault("write_config")(error.into()))?.map_err(fault("write_config"))?;
-    unless_halted(&mut halts, environment.install_requirements()).await?;
+    environment.install_requirements().await?;
     environment.validate().await
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Descendant {
 }
 
 /// Ends everything below this process. The leader must have been waited for.
-pub(super) async fn end() -> io::Result<()> {
+pub async fn end() -> io::Result<()> {
     for _ in 0..ROUNDS {
         if !any()? {
             return Ok(());

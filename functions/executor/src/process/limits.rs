@@ -13,6 +13,10 @@ const ADDRESS_SPACE_SLACK: u64 = 4 << 30;
 /// CPU time after the signal that it is used up, for a process that does not listen to it.
 const CPU_SLACK_SECONDS: u64 = 2;
 
+/// What other programs of the same user may start while this one runs. The kernel counts them too; what is really allowed is counted by
+/// [`super::watch`], and this only slows down what multiplies faster than it looks.
+const OTHERS: u64 = 4096;
+
 /// What a process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -26,7 +30,7 @@ pub struct Limits {
     pub written: u64,
     /// Open files.
     pub open_files: u64,
-    /// Processes and threads besides those that the user already has. The kernel does not enforce it for root.
+    /// Processes and threads.
     pub processes: u64,
 }
 
@@ -55,7 +59,7 @@ impl Limits {
             (Resource::RLIMIT_CORE, 0),
         ];
         if !geteuid().is_root() {
-            wanted.push((Resource::RLIMIT_NPROC, tasks_of_user()?.saturating_add(self.processes)));
+            wanted.push((Resource::RLIMIT_NPROC, tasks_of_user()?.saturating_add(self.processes).saturating_add(OTHERS)));
         }
         wanted
             .into_iter()

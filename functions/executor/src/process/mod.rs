@@ -27,7 +27,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout};
 use crate::halt::{Halt, Halts};
 use crate::sandbox::Confinement;
 
-pub use descendants::adopt;
+pub use descendants::{adopt, end as end_descendants};
 pub use limits::Limits;
 pub(crate) use spawn::confine;
 pub use watch::Excess;

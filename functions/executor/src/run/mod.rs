@@ -26,8 +26,9 @@ use ade_core::run::{Outcome, Report, Run, RunDocument, RunResult, RunStatus};
 use ade_core::store::StoreError;
 use ade_core::time::Timestamp;
 use bytes::Bytes;
+use futures::{TryStreamExt as _, pin_mut};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use self::artifact::{Artifact, Counts, Whole};
 use self::build::Ready;
@@ -36,6 +37,7 @@ use self::meter::measure;
 use self::outputs::Output;
 use self::verdict::{Evidence, verdict};
 use crate::base::Base;
+use crate::files::open_up;
 use crate::halt::{Brake, Halt};
 use crate::logged::{Finished, run_logged};
 use crate::owner::own;
@@ -46,6 +48,9 @@ use crate::scratch::Scratch;
 use crate::stop::{Failed, Stop, fault, outlast, unless_halted};
 
 pub(crate) use engine::{Cell, engine};
+
+/// How long a run that did not succeed may take to keep its outputs. Its end must be written down before the function's time is up.
+const TIME_TO_KEEP: Duration = Duration::from_secs(8);
 
 /// Executes runs.
 pub struct Executor {
@@ -141,6 +146,7 @@ impl<'a> Attempt<'a> {
                 if ending.failed.is_some() {
                     attempt.keep_outputs().await?;
                 }
+                attempt.tell_outputs().await?;
                 attempt.conclude(ending).await
             }
         }
@@ -188,6 +194,9 @@ impl<'a> Attempt<'a> {
             Exit::Code(code) => Some(code),
             Exit::Signal(_) => None,
         };
+        for directory in [&places.output, &places.logs] {
+            open_up(directory);
+        }
         let left = places.logs.join(artifact::FILE_NAME);
         let artifact = Artifact::read(&left).map_err(fault("read_artifact"))?;
         if artifact.is_some() && self.run.input_documents.len() == 1 {
@@ -197,7 +206,8 @@ impl<'a> Attempt<'a> {
         let limit = self.executor.ade.settings.run_file_size_limit.0;
         let error = artifact.as_ref().and_then(|artifact| artifact.run.error.as_ref());
         let file_at_limit = outputs::any_as_large_as(&places.output, limit).map_err(fault("read_output"))?;
-        let failed = verdict(&Evidence { exit, excess, seen: &seen, error, file_at_limit });
+        let is_silent = self.executor.ade.settings.engine_spec.is_none() && artifact.is_none();
+        let failed = verdict(&Evidence { exit, excess, seen: &seen, error, file_at_limit, is_silent });
         self.found.parts.extend(artifact);
         failed.map_or(Ok(()), |failed| Err(failed.into()))
     }
@@ -207,7 +217,7 @@ impl<'a> Attempt<'a> {
         let Finished { exit, excess, seen } = run_logged(program, &mut self.pump, &self.log, &self.brake).await?;
         let checked = Checked::of(&seen);
         self.found.config_issues = checked.issues;
-        let Some(failed) = verdict(&Evidence { exit, excess, seen: &seen, error: None, file_at_limit: false }) else {
+        let Some(failed) = verdict(&Evidence { exit, excess, seen: &seen, error: None, file_at_limit: false, is_silent: false }) else {
             self.found.exit_code = Some(0);
             return Ok(());
         };
@@ -224,35 +234,50 @@ impl<'a> Attempt<'a> {
         unless_halted(&mut self.brake.halts(), self.upload(found)).await
     }
 
+    /// Tells of the outputs that are published.
+    async fn tell_outputs(&mut self) -> Result<(), Stop> {
+        self.found.outputs.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(self.log.append(self.found.outputs.iter().map(Output::event)).await?)
+    }
+
     fn find_outputs(&self) -> Result<Vec<Output>, Stop> {
         outputs::find(&self.scratch.output(), self.executor.ade.settings.run_output_limit.0)
     }
 
-    /// Publishes what the engine left before it failed or was stopped; files that can't be published don't change how the run ends.
+    /// Publishes what the engine left before it failed or was stopped; files that can't be published, or not in time, don't change how the
+    /// run ends.
     async fn keep_outputs(&mut self) -> Result<(), Stop> {
-        if !self.found.outputs.is_empty() {
-            return Ok(());
-        }
-        match self.find_outputs() {
-            Ok(found) => self.upload(found).await,
-            Err(Stop::Failed(failed)) => {
-                tracing::warn!(reason = failed.message, "the outputs of a run that did not succeed are not kept");
+        let keeping = async {
+            let found = self.find_outputs()?;
+            self.upload(found).await
+        };
+        match timeout(TIME_TO_KEEP, keeping).await {
+            Ok(Err(Stop::Failed(failed))) => {
+                tracing::warn!(code = failed.failure.code.word(), "the outputs of a run that did not succeed are not kept");
                 Ok(())
             }
-            Err(stop) => Err(stop),
+            Ok(kept) => kept,
+            Err(_) => {
+                tracing::warn!("not all outputs of a run that did not succeed could be kept in time");
+                Ok(())
+            }
         }
     }
 
-    async fn upload(&mut self, found: Vec<Output>) -> Result<(), Stop> {
+    /// Publishes those files that are not published yet.
+    async fn upload(&mut self, mut found: Vec<Output>) -> Result<(), Stop> {
+        found.retain(|output| !self.found.outputs.contains(output));
         let prefix = layout::run_output(self.run.run_id, self.lease.fence());
-        outputs::upload(&self.executor.ade.objects, &prefix, &found).await?;
-        self.log.append(found.iter().map(Output::event)).await?;
-        self.found.outputs = found;
+        let uploads = outputs::upload(&self.executor.ade.objects, &prefix, found);
+        pin_mut!(uploads);
+        while let Some(output) = uploads.try_next().await? {
+            self.found.outputs.push(output);
+        }
         Ok(())
     }
 
-    /// Publishes the artifact and ends the run.
-    async fn conclude(self, ending: Ending) -> Result<Run, Stop> {
+    /// Publishes the artifact and ends the run; one that can't be written is missing, and a run without it has not succeeded.
+    async fn conclude(self, mut ending: Ending) -> Result<Run, Stop> {
         let Self { executor, lease, run, log, pump, scratch, found, .. } = self;
         let (objects, fence) = (&executor.ade.objects, lease.fence());
         let output_paths: Vec<String> = found.outputs.iter().map(|output| output.path.clone()).collect();
@@ -260,8 +285,10 @@ impl<'a> Attempt<'a> {
             tracing::warn!("the log is closed; closing it says why");
         }
 
-        let artifact = if let Some(path) = found.as_left {
-            path
+        // What the engine left must not say that a run succeeded which failed afterwards.
+        let is_told = ending.failed.is_none() || found.parts.iter().any(|part| part.run.error.is_some());
+        let artifact = if let Some(path) = found.as_left.filter(|_| is_told) {
+            Some(path)
         } else {
             let whole = Whole {
                 status: ending.status.word(),
@@ -273,11 +300,21 @@ impl<'a> Attempt<'a> {
                 failed: ending.failed.as_ref(),
             };
             let path = scratch.own(artifact::FILE_NAME);
-            artifact::write(&path, &whole, &found.parts).map_err(fault("write_artifact"))?;
-            path
+            match artifact::write(&path, &whole, &found.parts).map_err(fault("write_artifact")) {
+                Ok(()) => Some(path),
+                Err(stop) => {
+                    tracing::error!(%stop, "the run has no artifact");
+                    if ending.failed.is_none() {
+                        ending = self::ending(Err(stop))?;
+                    }
+                    None
+                }
+            }
         };
         let key = layout::run_artifact(run.run_id, fence);
-        outlast(|| objects.put_file(&key, &artifact, Some("application/json"))).await?;
+        if let Some(artifact) = &artifact {
+            outlast(|| objects.put_file(&key, artifact, Some("application/json"))).await?;
+        }
 
         let counts = found.parts.iter().map(Artifact::counts).fold(Counts::default(), std::ops::Add::add);
         let result = RunResult {
@@ -295,7 +332,7 @@ impl<'a> Attempt<'a> {
             exit_code: found.exit_code,
             summary: (ending.status == RunStatus::Succeeded).then(|| summary(&run, &result)),
             result: Some(result),
-            artifact_uri: Some(objects.uri(&key)),
+            artifact_uri: artifact.map(|_| objects.uri(&key)),
             output_uri: Some(objects.uri(&layout::run_output(run.run_id, fence))),
             logs_uri: Some(objects.uri(&layout::run_logs(run.run_id))),
         };

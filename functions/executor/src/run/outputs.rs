@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ade_core::eventlog::{EventBody, FailureCode};
-use ade_core::store::Objects;
-use futures::{StreamExt as _, TryStreamExt as _};
+use ade_core::store::{Objects, StoreError};
+use futures::{Stream, StreamExt as _};
 
 use crate::stop::{Failed, Stop, fault, outlast};
 
@@ -13,6 +13,10 @@ use crate::stop::{Failed, Stop, fault, outlast};
 const COUNT_LIMIT: usize = 1000;
 /// Files uploaded at a time.
 const CONCURRENCY: usize = 4;
+/// Bytes of an output's path: with what stands before it, it must be a key that storage takes.
+const PATH_LIMIT: usize = 900;
+/// Bytes of all paths together, which the record of the run holds.
+const PATHS_LIMIT: usize = 128 << 10;
 const STAGE: &str = "publish_output";
 
 /// A file to be kept.
@@ -35,8 +39,9 @@ impl Output {
 /// ordinary names count: a link could name any file of this machine.
 /// All of them together may have `limit` bytes.
 pub(super) fn find(directory: &Path, limit: u64) -> Result<Vec<Output>, Stop> {
+    let too_much = |what: String| Stop::from(Failed::new(FailureCode::LimitExceeded, STAGE, format!("the engine left {what}")));
     let (mut found, mut open) = (Vec::new(), vec![(directory.to_owned(), String::new())]);
-    let mut bytes = 0u64;
+    let (mut bytes, mut path_bytes, mut strange) = (0u64, 0, 0u64);
     while let Some((path, prefix)) = open.pop() {
         for entry in std::fs::read_dir(&path).map_err(fault(STAGE))? {
             let entry = entry.map_err(fault(STAGE))?;
@@ -44,36 +49,44 @@ pub(super) fn find(directory: &Path, limit: u64) -> Result<Vec<Output>, Stop> {
             let name = entry.file_name();
             let ordinary = name.to_str().filter(|name| !name.chars().any(char::is_control) && !name.contains('\\'));
             let Some(name) = ordinary.filter(|_| metadata.is_file() || metadata.is_dir()) else {
-                tracing::warn!(name = %name.to_string_lossy(), "an entry of the output directory is not an ordinary file");
+                strange += 1;
                 continue;
             };
             let below = format!("{prefix}{name}");
+            if below.len() > PATH_LIMIT {
+                return Err(too_much(format!("an output whose path has more than {PATH_LIMIT} bytes")));
+            }
             if metadata.is_dir() {
                 open.push((entry.path(), format!("{below}/")));
             } else if found.len() == COUNT_LIMIT {
-                let message = format!("the engine left more than {COUNT_LIMIT} output files");
-                return Err(Failed::new(FailureCode::LimitExceeded, STAGE, message).into());
+                return Err(too_much(format!("more than {COUNT_LIMIT} output files")));
             } else {
                 bytes = bytes.saturating_add(metadata.len());
+                path_bytes += below.len();
                 if bytes > limit {
-                    let message = format!("the engine left more than {limit} bytes of output");
-                    return Err(Failed::new(FailureCode::LimitExceeded, STAGE, message).into());
+                    return Err(too_much(format!("more than {limit} bytes of output")));
+                }
+                if path_bytes > PATHS_LIMIT {
+                    return Err(too_much(format!("outputs whose paths together have more than {PATHS_LIMIT} bytes")));
                 }
                 found.push(Output { path: below, file: entry.path(), byte_size: metadata.len() });
             }
         }
     }
+    if strange > 0 {
+        tracing::warn!(entries = strange, "of the output directory are not ordinary files");
+    }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
-/// Uploads files below a prefix.
-pub(super) async fn upload(objects: &Objects, prefix: &str, outputs: &[Output]) -> Result<(), Stop> {
-    let uploads = outputs.iter().map(|output| async move {
+/// Uploads files below a prefix; each when it is there.
+pub(super) fn upload(objects: &Objects, prefix: &str, outputs: Vec<Output>) -> impl Stream<Item = Result<Output, StoreError>> {
+    let uploads = outputs.into_iter().map(move |output| async move {
         let key = format!("{prefix}{}", output.path);
-        outlast(|| objects.put_file(&key, &output.file, Some(content_type(&output.path)))).await
+        outlast(|| objects.put_file(&key, &output.file, Some(content_type(&output.path)))).await.map(|()| output)
     });
-    Ok(futures::stream::iter(uploads).buffer_unordered(CONCURRENCY).try_collect::<()>().await?)
+    futures::stream::iter(uploads).buffer_unordered(CONCURRENCY)
 }
 
 /// The media type that a file's name promises.

@@ -19,6 +19,8 @@ pub(super) struct Evidence<'a> {
     pub(super) error: Option<&'a EngineError>,
     /// A file has reached the limit.
     pub(super) file_at_limit: bool,
+    /// It says nothing about how it went, though it says so whenever it comes to its end.
+    pub(super) is_silent: bool,
 }
 
 const STAGE: &str = "engine";
@@ -47,6 +49,10 @@ pub(super) fn verdict(evidence: &Evidence<'_>) -> Option<Failed> {
         None => {}
     }
     let exit_code = match evidence.exit {
+        Exit::Code(0) if evidence.is_silent => {
+            let message = said("the engine was ended in the middle of its work, with exit code 0".to_owned(), evidence.seen);
+            return Some(Failed { exit_code: Some(0), ..Failed::new(FailureCode::EngineError, STAGE, message) });
+        }
         Exit::Code(0) => return None,
         Exit::Code(code) => Some(code),
         Exit::Signal(_) => None,
@@ -129,7 +135,7 @@ mod tests {
     fn judge_at(stage: &str, exit: Exit, error: Option<(&str, &str)>, tail: &[&str], file_at_limit: bool) -> Option<(FailureCode, String)> {
         let error = error.map(|(code, message)| EngineError { code: code.into(), stage: stage.into(), message: message.into() });
         let seen = Seen { tail: tail.iter().map(|line| (*line).to_owned()).collect(), ..Seen::default() };
-        let failed = verdict(&Evidence { exit, excess: None, seen: &seen, error: error.as_ref(), file_at_limit })?;
+        let failed = verdict(&Evidence { exit, excess: None, seen: &seen, error: error.as_ref(), file_at_limit, is_silent: false })?;
         Some((failed.failure.code, failed.message))
     }
 

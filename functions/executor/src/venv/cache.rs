@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime};
 use ade_core::build::Build;
 use ade_core::settings::Settings;
 
+use crate::files::remove_tree;
+
 /// Beside the workspaces' directories.
 const LOCKS: &str = ".locks";
 /// What is unfinished for so long and locked by nobody was left by a killed process.
@@ -44,13 +46,23 @@ struct Cached {
 }
 
 /// Removes what killed processes left, and the environments that were not used for longest until the others fit into `budget` bytes.
-pub fn trim(venvs_dir: &Path, budget: u64) -> io::Result<()> {
+/// What can't be removed is told, and does not keep the rest; others may trim at the same time.
+pub fn trim(venvs_dir: &Path, budget: u64) {
+    let told = |error: io::Error, dir: &Path| {
+        if error.kind() != io::ErrorKind::NotFound {
+            tracing::warn!(%error, dir = %dir.display(), "an environment that is not needed was not removed");
+        }
+    };
     let mut cached = Vec::new();
-    for workspace in directories(venvs_dir)? {
-        for config in directories(&workspace)? {
-            for dir in directories(&config)? {
-                remove_abandoned(&dir, venvs_dir)?;
-                cached.push(Cached::at(dir, venvs_dir)?);
+    let below = |dir: &Path| directories(dir).inspect_err(|error| tracing::warn!(%error, dir = %dir.display(), "not looked at"));
+    for workspace in below(venvs_dir).unwrap_or_default() {
+        for config in below(&workspace).unwrap_or_default() {
+            for dir in below(&config).unwrap_or_default() {
+                remove_abandoned(&dir, venvs_dir).unwrap_or_else(|error| told(error, &dir));
+                match Cached::at(dir.clone(), venvs_dir) {
+                    Ok(environment) => cached.push(environment),
+                    Err(error) => told(error, &dir),
+                }
             }
         }
     }
@@ -58,11 +70,14 @@ pub fn trim(venvs_dir: &Path, budget: u64) -> io::Result<()> {
     let mut total = 0u64;
     for environment in cached {
         total = total.saturating_add(environment.byte_size);
-        if total > budget && environment.remove()? {
-            total -= environment.byte_size;
+        if total > budget {
+            match environment.remove() {
+                Ok(true) => total -= environment.byte_size,
+                Ok(false) => {}
+                Err(error) => told(error, &environment.dir),
+            }
         }
     }
-    Ok(())
 }
 
 impl Cached {
@@ -77,7 +92,7 @@ impl Cached {
     fn remove(&self) -> io::Result<bool> {
         alone(&self.lock, || {
             tracing::info!(dir = %self.dir.display(), byte_size = self.byte_size, "removing an environment that was not used for long");
-            std::fs::remove_dir_all(&self.dir)
+            remove_tree(&self.dir)
         })
     }
 }
@@ -105,7 +120,7 @@ fn remove_abandoned(dir: &Path, venvs_dir: &Path) -> io::Result<()> {
         let name = unfinished.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let old = unfinished.metadata()?.modified()?.elapsed().is_ok_and(|age| age > ABANDONED);
         if name.starts_with(".venv.tmp-") && old {
-            alone(&lock_of(dir, venvs_dir), || std::fs::remove_dir_all(&unfinished))?;
+            alone(&lock_of(dir, venvs_dir), || remove_tree(&unfinished))?;
         }
     }
     Ok(())
@@ -165,14 +180,14 @@ mod tests {
         let venvs = tempfile::tempdir().unwrap();
         let hours = |n| Duration::from_hours(n);
         let [old, held, young] = [("a", 3), ("b", 2), ("c", 1)].map(|(name, age)| environment(venvs.path(), name, 1000, hours(age)));
-        trim(venvs.path(), 3000).unwrap();
+        trim(venvs.path(), 3000);
         assert!(old.exists() && held.exists() && young.exists());
         let lock = File::open(venvs.path().join(LOCKS).join("b")).unwrap();
         lock.lock_shared().unwrap();
-        trim(venvs.path(), 1500).unwrap();
+        trim(venvs.path(), 1500);
         assert!(!old.exists() && held.exists() && young.exists(), "it is over the budget, but used");
         drop(lock);
-        trim(venvs.path(), 1500).unwrap();
+        trim(venvs.path(), 1500);
         assert!(!held.exists() && young.exists());
     }
 
@@ -184,7 +199,18 @@ mod tests {
         std::fs::create_dir(&left).unwrap();
         std::fs::create_dir(&new).unwrap();
         File::open(&left).unwrap().set_modified(SystemTime::now() - ABANDONED * 2).unwrap();
-        trim(venvs.path(), u64::MAX).unwrap();
+        trim(venvs.path(), u64::MAX);
         assert!(!left.exists() && new.exists() && dir.join(".venv").exists());
+    }
+
+    /// Something stands where the lock of one of them would be.
+    #[test]
+    fn what_can_not_be_removed_does_not_keep_the_rest() {
+        let venvs = tempfile::tempdir().unwrap();
+        let [stuck, old] = ["a", "b"].map(|name| environment(venvs.path(), name, 1000, Duration::from_hours(1)));
+        std::fs::remove_file(venvs.path().join(LOCKS).join("a")).unwrap();
+        std::fs::create_dir(venvs.path().join(LOCKS).join("a")).unwrap();
+        trim(venvs.path(), 0);
+        assert!(stuck.exists() && !old.exists());
     }
 }

@@ -1,7 +1,6 @@
 //! Making a build's environment on this machine from its archive.
 
 use std::io;
-use std::path::Path;
 
 use ade_core::Ade;
 use ade_core::build::{Archive, Build};
@@ -11,6 +10,7 @@ use tokio::task::{JoinError, spawn_blocking};
 
 use super::{Venv, trim, unpack};
 use crate::base::Base;
+use crate::files::remove_tree;
 use crate::hashing::{Description, describe};
 use crate::stop::outlast;
 
@@ -48,12 +48,12 @@ pub async fn hydrate(ade: &Ade, base: &Base, build: &Build) -> Result<Venv, Hydr
     let making = venv.beside();
     let made = make(ade, base, build, archive, &making).await;
     if made.is_err() {
-        remove(making.dir())?;
+        remove_tree(making.dir())?;
     }
     made?;
     making.move_to(&venv)?;
     let (venvs_dir, budget) = (ade.settings.venvs_dir.clone(), ade.settings.venvs_size_limit.0);
-    spawn_blocking(move || trim(&venvs_dir, budget)).await??;
+    spawn_blocking(move || trim(&venvs_dir, budget)).await?;
     Ok(venv)
 }
 
@@ -61,7 +61,7 @@ pub async fn hydrate(ade: &Ade, base: &Base, build: &Build) -> Result<Venv, Hydr
 /// just compared with the build's record can be trusted.
 pub async fn hydrate_alone(ade: &Ade, base: &Base, build: &Build, place: Venv) -> Result<Venv, HydrateError> {
     let archive = build.archive.clone().ok_or_else(|| HydrateError::Unusable("none is recorded".to_owned()))?;
-    remove(place.dir())?;
+    remove_tree(place.dir())?;
     make(ade, base, build, archive, &place).await?;
     Ok(place)
 }
@@ -96,11 +96,4 @@ async fn make(ade: &Ade, base: &Base, build: &Build, archive: Archive, making: &
         Ok(making.settle(&base, manifest.overlay)?)
     })
     .await?
-}
-
-fn remove(directory: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::base::Base;
+use crate::files::remove_tree;
 
 pub use archive::{pack, unpack};
 pub use cache::{InUse, trim};
@@ -129,7 +130,7 @@ impl Venv {
     /// Gives this finished environment its final place; one that is there already stays, when both were made from the same build.
     pub fn move_to(self, place: &Self) -> io::Result<()> {
         match std::fs::rename(&self.dir, &place.dir) {
-            Err(_) if place.manifest().is_ok() => std::fs::remove_dir_all(&self.dir),
+            Err(_) if place.manifest().is_ok() => remove_tree(&self.dir),
             renamed => renamed,
         }
     }

@@ -3,15 +3,16 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use ade_core::build::{BuildStatus, VersionChoice};
+use ade_core::build::{Build, BuildStatus, VersionChoice};
 use ade_core::config::ConfigPath;
 use ade_core::eventlog::{EventBody, FailureCode};
 use ade_core::run::{RunOptions, RunStatus};
 use ade_executor::base::Base;
 use bytes::Bytes;
 
-use crate::stack::{Ended, Stack, test, test_with};
+use crate::stack::{Ended, Stack, events, test, test_with};
 
 #[test]
 fn an_environment_comes_back_from_its_archive() {
@@ -86,6 +87,12 @@ fn the_draft_can_be_run_without_becoming_active() {
     });
 }
 
+/// The build that a run waited for, whatever became of it.
+async fn made(stack: &Stack, ended: &Ended) -> Build {
+    let id = ended.events.iter().find_map(|event| event.build_id).unwrap();
+    stack.ade.builds.get(id).await.unwrap().unwrap()
+}
+
 #[test]
 fn requirements_that_can_not_be_met_say_why() {
     test_with(&[("ADE_UV", "/nowhere/uv")], async |stack: Stack| {
@@ -103,6 +110,15 @@ fn requirements_that_can_not_be_met_say_why() {
             let message = ended.run.outcome.error_message.unwrap();
             assert!(message.contains(expected), "{message}");
         }
+        let config = stack.config(&[("pyproject.toml", ""), ("src/ade_config/__init__.py", "")]).await;
+        let key = format!("{}pyproject.toml", ade_core::layout::draft_prefix(config.config_id));
+        stack.ade.objects.put(&key, Bytes::from_static(b"[project]\nname = \"caf\xe9\"")).await.unwrap();
+        let document = stack.document("in.csv", "print(1)").await;
+        let id = stack.create(&config, vec![document], RunOptions::default()).await;
+        let ended = stack.execute(id).await;
+        assert_eq!(made(&stack, &ended).await.failure.unwrap().code, FailureCode::ConfigError);
+        assert!(ended.run.outcome.error_message.unwrap().contains("UTF-8"));
+
         let project = "[project]\nname = \"c\"\nversion = \"1\"\ndependencies = [\"ade-engine>=1\"]\n";
         let config = stack.config(&[("pyproject.toml", project), ("src/ade_config/__init__.py", "")]).await;
         let document = stack.document("in.csv", "print(1)").await;
@@ -147,6 +163,8 @@ fn packages_are_installed_over_the_base_or_instead_of_it() {
         let made = Command::new("python3").args(["-c", WHEELS]).arg(tools.path()).args(wheels).status().unwrap();
         assert!(made.success(), "{made}");
         std::fs::write(stack.base.dir.join("base.lock"), "shared==1.0\n").unwrap();
+        // Settings of whoever has the directories around are not ours.
+        std::fs::write(stack.dir().join("uv.toml"), "[[[").unwrap();
         std::fs::write(stack.base.site_packages().join("shared.py"), "VERSION = 'of the base'").unwrap();
         stack.base = Base::open(&stack.base.dir).unwrap();
         let run = async |dependencies: &str, code: &str| {
@@ -199,6 +217,90 @@ fn another_engine_takes_the_place_of_the_bases() {
     test_with(&[("ADE_ENGINE_SPEC", engine.path().to_str().unwrap())], async |stack: Stack| {
         let ended = stack.run("raise SystemExit(9)").await;
         assert_eq!(ended.run.status, RunStatus::Succeeded, "{:?}", ended.run.outcome.error_message);
+        stack.stop().await;
+    });
+}
+
+/// A module of the config's that Python imports whenever it starts leaves other files in the places of those that the builder reads.
+#[test]
+fn lists_of_packages_are_not_links_to_files_of_the_machine() {
+    test(async |stack: Stack| {
+        let marker = stack.dir().join("marker");
+        std::fs::write(&marker, r#"{"packages": [], "secret": "of the machine"}"#).unwrap();
+        let replace = format!(
+            r#"
+import atexit, os, sys
+
+def replace():
+    for place, _, names in os.walk(sys.prefix):
+        for name in names:
+            if name in ("packages.json", "sbom.json"):
+                os.unlink(os.path.join(place, name))
+                os.symlink({marker:?}, os.path.join(place, name))
+
+if "ade_engine" not in sys.orig_argv:
+    atexit.register(replace)
+"#
+        );
+        let config = stack.config(&[("src/ade_config/__init__.py", ""), ("src/sitecustomize.py", &replace)]).await;
+        let document = stack.document("in.csv", "print(1)").await;
+        let id = stack.create(&config, vec![document], RunOptions::default()).await;
+        let ended = stack.execute(id).await;
+        assert_eq!(ended.run.outcome.failure.as_ref().unwrap().code, FailureCode::BuildFailed);
+        let build = made(&stack, &ended).await;
+        assert_eq!(build.failure.unwrap().code, FailureCode::ConfigError);
+        assert!(stack.keys(&format!("builds/{}/", build.build_id)).await.iter().all(|key| key.ends_with(".ndjson")));
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn a_canceled_build_leaves_no_process() {
+    test(async |stack: Stack| {
+        let sleepers = r#"
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print("sleeper", os.getpid(), flush=True)
+time.sleep(600)
+"#;
+        let config = stack.config(&[("src/ade_config/__init__.py", sleepers)]).await;
+        let document = stack.document("in.csv", "print(1)").await;
+        let id = stack.create(&config, vec![document], RunOptions::default()).await;
+        let sleeper = |body: &EventBody| match body {
+            EventBody::BuildLog(line) => line.message.strip_prefix("sleeper ").map(str::to_owned),
+            _ => None,
+        };
+        let cancel = async {
+            let (build, pid) = loop {
+                let found = events(&stack.ade, id).await.into_iter().find_map(|event| Some((event.build_id?, sleeper(&event.body)?)));
+                match found {
+                    Some(found) => break found,
+                    None => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            };
+            let build = stack.ade.builds.get(build).await.unwrap().unwrap();
+            stack.ade.builds.cancel(build).await.unwrap();
+            pid
+        };
+        let (ended, pid) = tokio::join!(stack.execute(id), cancel);
+        assert_eq!(made(&stack, &ended).await.status, BuildStatus::Canceled);
+        assert!(!Path::new("/proc").join(&pid).exists(), "process {pid} is left");
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn a_machine_that_can_not_keep_environments_fails_the_build() {
+    test(async |stack: Stack| {
+        std::fs::create_dir_all(stack.dir().join("venvs")).unwrap();
+        std::fs::write(stack.dir().join("venvs/.locks"), "in the way").unwrap();
+        let ended = stack.run_with("print(1)", RunOptions { timeout_seconds: Some(20), ..RunOptions::default() }).await;
+        assert_eq!(ended.run.outcome.failure.as_ref().unwrap().code, FailureCode::BuildFailed);
+        assert_eq!(made(&stack, &ended).await.failure.unwrap().code, FailureCode::Internal);
+        let config = stack.ade.configs.get(stack.config.config_id).await.unwrap().unwrap();
+        assert_eq!(config.building_build_id, None, "the place is free");
         stack.stop().await;
     });
 }

@@ -15,8 +15,10 @@ const TOOLS: &str = r#"
 import ctypes, errno, mmap, signal, socket, subprocess, time
 libc = ctypes.CDLL(None, use_errno=True)
 NUMBERS = {
-    "x86_64": dict(ptrace=101, process_vm_readv=310, unshare=272, bpf=321, keyctl=250, mount=165, io_uring_setup=425, clone3=435),
-    "aarch64": dict(ptrace=117, process_vm_readv=270, unshare=97, bpf=280, keyctl=219, mount=40, io_uring_setup=425, clone3=435),
+    "x86_64": dict(ptrace=101, process_vm_readv=310, unshare=272, bpf=321, keyctl=250, mount=165, io_uring_setup=425, clone3=435,
+                   ioprio_set=251),
+    "aarch64": dict(ptrace=117, process_vm_readv=270, unshare=97, bpf=280, keyctl=219, mount=40, io_uring_setup=425, clone3=435,
+                    ioprio_set=30),
 }[os.uname().machine]
 
 def refused(what, action, *names):
@@ -57,7 +59,7 @@ assert not [name for name in os.environ if name.startswith("AWS_") or name.start
 refused("signals", lambda: os.kill(parent, signal.SIGTERM), "EPERM")
 refused("ptrace", lambda: call("ptrace", 16, parent, 0, 0), "EPERM")
 refused("process_vm_readv", lambda: call("process_vm_readv", parent, 0, 0, 0, 0, 0), "EPERM")
-for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
     refused(f"family {{family}}", lambda: socket.socket(family, socket.SOCK_DGRAM), "EPERM")
 refused("the Runtime API", lambda: socket.create_connection(("127.0.0.1", 9001)), "EPERM")
 a, b = socket.socketpair()
@@ -91,6 +93,78 @@ refused("the input", lambda: open(document, "w"), "EACCES")
     });
 }
 
+/// What Landlock does not see: files by their names, limits of other processes, sockets that are files, and memory of the kernel's.
+#[test]
+fn what_is_not_a_matter_of_opening_files_stays_inside_as_well() {
+    test(async |stack: Stack| {
+        let outside = stack.dir().join("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::set_permissions(&outside, std::fs::Permissions::from_mode(0o750)).unwrap();
+        let modified = std::fs::metadata(&outside).unwrap().modified().unwrap();
+        let listener = std::os::unix::net::UnixListener::bind(stack.dir().join("socket")).unwrap();
+        let code = engine(&format!(
+            r#"
+import resource, shutil, tempfile
+parent, outside, listener = os.getppid(), {outside:?}, {listener:?}
+refused("limits", lambda: resource.prlimit(parent, resource.RLIMIT_CPU), "EPERM")
+refused("processors", lambda: os.sched_setaffinity(parent, os.sched_getaffinity(parent)), "EPERM")
+refused("scheduling", lambda: os.sched_setscheduler(parent, os.SCHED_OTHER, os.sched_param(0)), "EPERM")
+for which, who in ((os.PRIO_PROCESS, parent), (os.PRIO_PGRP, os.getpgid(parent)), (os.PRIO_USER, 0)):
+    refused("priority", lambda: os.setpriority(which, who, os.getpriority(which, who)), "EPERM")
+refused("priority of reading", lambda: call("ioprio_set", 1, parent, 0), "EPERM")
+refused("everybody's priority of reading", lambda: call("ioprio_set", 3, 0, 0), "EPERM")
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+os.sched_setaffinity(0, os.sched_getaffinity(0))
+os.nice(1)
+
+for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC):
+    refused("datagrams", lambda: socket.socketpair(socket.AF_UNIX, kind), "EPERM")
+for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET):
+    a, b = socket.socketpair(socket.AF_UNIX, kind)
+    refused("a socket of the machine", lambda: a.connect(listener), "EPERM")
+    refused("a name for a socket", lambda: a.bind(os.environ["HOME"] + "/s"), "EPERM")
+    a.sendmsg([b"x"])
+    assert b.recv(1) == b"x"
+
+def of_libc(name, *arguments):
+    if getattr(libc, name)(*arguments) == -1:
+        raise OSError(ctypes.get_errno(), "refused")
+    raise AssertionError(f"{{name}} was possible")
+
+refused("shared memory", lambda: of_libc("shmget", 0, 4096, 0o600), "ENOSYS")
+refused("semaphores", lambda: of_libc("semget", 0, 1, 0o600), "ENOSYS")
+refused("queues", lambda: of_libc("msgget", 0, 0o600), "ENOSYS")
+refused("POSIX queues", lambda: of_libc("mq_open", b"/ade", os.O_CREAT | os.O_RDWR, 0o600, None), "ENOSYS")
+refused("watches", lambda: of_libc("inotify_init1", 0), "ENOSYS")
+refused("watches of everything", lambda: of_libc("fanotify_init", 0, 0), "ENOSYS")
+
+refused("owners", lambda: os.chown(outside, os.getuid(), os.getgid()), "EPERM")
+refused("attributes", lambda: os.setxattr(outside, "user.ade", b"x"), "EPERM")
+os.chmod(outside, 0)
+os.utime(outside, (0, 0))
+readable = os.open(document, os.O_RDONLY)
+os.fchmod(readable, 0)
+os.utime(readable, (0, 0))
+assert os.stat(document).st_mode & 0o400 and os.stat(document).st_mtime > 0
+# What copies and touches files works, but for modes and times.
+shutil.copy(document, output / "copy.csv")
+shutil.copy2(document, output / "again.csv")
+(output / "copy.csv").touch()
+with tempfile.TemporaryDirectory() as place:
+    shutil.copytree(output, place + "/tree")
+"#,
+            listener = stack.dir().join("socket"),
+        ));
+        let ended = stack.run(&code).await;
+        succeeded(&ended);
+        assert_eq!(ended.run.outcome.output_paths, ["again.csv", "copy.csv"]);
+        let metadata = std::fs::metadata(&outside).unwrap();
+        assert_eq!((metadata.permissions().mode() & 0o777, metadata.modified().unwrap()), (0o750, modified));
+        drop(listener);
+        stack.stop().await;
+    });
+}
+
 /// Locks and queues of processes work without what all runs of a machine share.
 #[test]
 fn processes_work_together_without_shared_names() {
@@ -100,6 +174,7 @@ fn processes_work_together_without_shared_names() {
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 refused("shared memory", lambda: open("/dev/shm/ade-hostile", "w"), "EACCES", "ENOENT")
+assert multiprocessing.get_all_start_methods() == ["fork", "spawn"], "nobody can be asked for processes over a socket"
 def square(n):
     return n * n
 def count(value, times):
@@ -191,6 +266,25 @@ fn who_takes_too_much_is_stopped_for_it() {
     });
 }
 
+/// A directory may be closed to its owner from the start: what is in it counts, is published, and goes.
+#[test]
+fn directories_that_can_not_be_read_hide_nothing_and_go() {
+    test_with(&[("ADE_RUN_OUTPUT_LIMIT", "20MiB")], async |stack: Stack| {
+        let hidden = "for place in (output, Path.cwd()):\n    os.mkdir(place / 'd', 0o300)\n    os.mkdir(place / 'd/e', 0o300)\n";
+        let ended = stack.run(&engine(&format!("{hidden}    (place / 'd/e/x.csv').write_text('1')"))).await;
+        succeeded(&ended);
+        assert_eq!(ended.run.outcome.output_paths, ["d/e/x.csv"]);
+        if geteuid().is_root() {
+            // Whose directories can all be read.
+            return stack.stop().await;
+        }
+        let code = engine(&format!("{hidden}for n in range(30): open(f'd/e/{{n}}', 'wb').write(bytes(1 << 20))\ntime.sleep(60)"));
+        let ended = stack.run_with(&code, RunOptions { timeout_seconds: Some(20), ..RunOptions::default() }).await;
+        assert_eq!(ended.run.outcome.failure.as_ref().unwrap().code, FailureCode::LimitExceeded);
+        stack.stop().await;
+    });
+}
+
 #[test]
 fn without_landlock_no_run_changes_the_environment_of_the_next() {
     test_with(&[("ADE_SANDBOX", "off")], async |stack: Stack| {
@@ -226,14 +320,16 @@ fn an_ordinary_user_contains_them_as_well() {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let tests = [
             "hostile::nothing_of_the_machine_is_within_reach",
+            "hostile::what_is_not_a_matter_of_opening_files_stays_inside_as_well",
             "hostile::processes_work_together_without_shared_names",
             "hostile::who_takes_too_much_is_stopped_for_it",
+            "hostile::directories_that_can_not_be_read_hide_nothing_and_go",
         ];
         let mut command = Command::new(program);
         command.args(tests).args(["--exact", "--test-threads=1"]).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         let output = command.env("TMPDIR", "/tmp").current_dir("/").uid(NOBODY).gid(NOBODY).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && said.contains("3 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && said.contains("5 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
         stack.stop().await;
     });
 }

@@ -168,7 +168,9 @@ fn cancel_and_time_end_a_run_that_does_not_listen() {
     test(async |stack: Stack| {
         let stubborn = "(output / 'part.csv').write_text('1')\nimport signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
                         print('on', flush=True)\nwhile True: time.sleep(1)";
-        let timed = stack.run_with(stubborn, RunOptions { timeout_seconds: Some(1), ..RunOptions::default() }).await;
+        // Its time is not used up by a build.
+        stack.run("print(1)").await;
+        let timed = stack.run_with(stubborn, RunOptions { timeout_seconds: Some(5), ..RunOptions::default() }).await;
         assert_eq!(code(&timed), FailureCode::Timeout);
         assert_eq!(timed.run.outcome.output_paths, ["part.csv"], "what was made so far is kept");
 
@@ -289,6 +291,74 @@ fn validate_only_needs_no_document() {
         let id = stack.create(&stack.config, Vec::new(), options).await;
         let ended = stack.execute(id).await;
         assert_eq!((ended.run.status, ended.run.outcome.report.summary.as_deref()), (RunStatus::Succeeded, Some("The config is valid")));
+        stack.stop().await;
+    });
+}
+
+/// What storage would refuse again is not tried again.
+#[test]
+fn what_is_too_large_to_be_kept_ends_the_run_at_once() {
+    test(async |stack: Stack| {
+        let long = r#"
+import json
+error = {"code": "config_error", "stage": "s" * 10_000, "message": "\u00e9" * 300_000}
+(logs / "artifact.json").write_text(json.dumps({"schema": "ade.artifact/v1", "run": {"error": error}}))
+sys.exit(1)
+"#;
+        let ended = stack.run(long).await;
+        assert_eq!((code(&ended), ended.run.execution.attempt), (FailureCode::ConfigError, 1));
+        let message = ended.run.outcome.error_message.unwrap();
+        assert!(message.starts_with('é') && message.len() <= 8 << 10, "{} bytes", message.len());
+
+        let deep = "place = output.joinpath(*['a' * 250] * 4)\nplace.mkdir(parents=True)\n(place / 'x.csv').write_text('1')";
+        let many = "for n in range(900): (output / (str(n) + 'a' * 250)).write_text('1')";
+        for engine in [deep, many] {
+            let ended = stack.run(engine).await;
+            assert_eq!((code(&ended), ended.run.execution.attempt), (FailureCode::LimitExceeded, 1), "{engine}");
+        }
+        stack.stop().await;
+    });
+}
+
+/// A fault of the machine fails the run, wherever it shows.
+#[test]
+fn a_machine_without_room_fails_the_run_at_once() {
+    test(async |stack: Stack| {
+        // In the way of the scratch directory, and of the artifact.
+        for (place, is_file) in [("", true), ("1/artifact.json", false)] {
+            let document = stack.document("in.csv", "(output / 'a.csv').write_text('1'); sys.exit(3)").await;
+            let id = stack.create(&stack.config, vec![document], RunOptions::default()).await;
+            let run = stack.dir().join("runs").join(id.to_string());
+            let path = if is_file { run } else { run.join(place) };
+            std::fs::create_dir_all(if is_file { path.parent().unwrap() } else { &path }).unwrap();
+            if is_file {
+                std::fs::write(&path, "").unwrap();
+            }
+            let far = Instant::now() + Duration::from_mins(1);
+            let finished = stack.executor().execute(id, far, mpsc::channel(100).0).await.unwrap();
+            let run = stack.ade.runs.get(id).await.unwrap().unwrap();
+            assert_eq!((run.status, run.execution.attempt), (RunStatus::Failed, 1), "{place}");
+            let events = events(&stack.ade, id).await;
+            assert_eq!(finished, Some(events.len() as u64), "{place}");
+            let ended = Ended { run, events, relayed: Vec::new() };
+            let expected = if is_file { FailureCode::Internal } else { FailureCode::EngineError };
+            assert_eq!(code(&ended), expected, "{:?}", ended.run.outcome.error_message);
+            assert!(ended.run.outcome.artifact_uri.is_none());
+        }
+        stack.stop().await;
+    });
+}
+
+#[test]
+fn who_ends_python_in_the_middle_has_not_succeeded() {
+    test(async |stack: Stack| {
+        let ended = stack.run("print('half')\nsys.stdout.flush()\nos._exit(0)").await;
+        assert_eq!((code(&ended), ended.run.outcome.exit_code), (FailureCode::EngineError, Some(0)));
+        assert_eq!(log(&ended), [(LogStream::Stdout, "half")]);
+        let config = stack.config(&[("src/ade_config/__init__.py", "import os; os._exit(0)")]).await;
+        let document = stack.document("in.csv", "print(1)").await;
+        let id = stack.create(&config, vec![document], RunOptions::default()).await;
+        assert_eq!(code(&stack.execute(id).await), FailureCode::BuildFailed);
         stack.stop().await;
     });
 }

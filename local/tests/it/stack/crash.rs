@@ -53,6 +53,18 @@ async fn killing_the_server_at_any_moment_loses_nothing_that_was_committed() {
     assert_eq!(run[run.len() - 1]["status"], "succeeded", "new builds work");
 }
 
+#[tokio::test]
+async fn a_server_that_is_asked_to_stop_ends_what_runs_have_started() {
+    let stack = Stack::start_with_test_engine().await;
+    let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
+    let mut stream = stack.engine_run(&config, &document, &json!({ "mode": "orphan" })).await;
+    let orphan = |event: &Value| event["message"].as_str()?.strip_prefix("orphan ")?.parse::<i32>().ok();
+    let pid = stream.until(|event| orphan(event).is_some()).await.iter().find_map(orphan).unwrap();
+    assert!(!is_gone(pid));
+    drop(stack);
+    assert!(is_gone(pid), "process {pid} is left");
+}
+
 /// Whether a process has ended; somebody else's init may not have taken note yet.
 fn is_gone(pid: i32) -> bool {
     status_of(pid, "State").is_none_or(|state| state.starts_with('Z'))

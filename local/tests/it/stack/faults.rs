@@ -60,6 +60,11 @@ pub(super) struct Proxy {
     s3: String,
     backend: hyper_util::client::legacy::Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>,
     failing: AtomicBool,
+    /// The first transaction that says this has its effect, and from then on none of them gets an answer.
+    unanswered: std::sync::Mutex<Option<&'static str>>,
+    applied: AtomicBool,
+    /// Outputs are taken and never answered.
+    stalling: AtomicBool,
     calls: AtomicU64,
     faults: AtomicU64,
     /// How often objects were read, and how many bytes.
@@ -80,6 +85,9 @@ impl Proxy {
             s3: embedded.s3_url.clone(),
             backend,
             failing: AtomicBool::new(false),
+            unanswered: std::sync::Mutex::default(),
+            applied: AtomicBool::new(false),
+            stalling: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),
             reads: AtomicU64::new(0),
@@ -114,6 +122,15 @@ impl Proxy {
         let (dynamodb, body) = (head.headers.contains_key("x-amz-target"), body.to_bytes());
         let call = async || self.forward(&head, body.clone(), dynamodb).await;
         self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.is_unanswered(&body) {
+            if !self.applied.swap(true, Ordering::Relaxed) {
+                call().await?;
+            }
+            return Err(Reset);
+        }
+        if self.stalling.load(Ordering::Relaxed) && head.method == http::Method::PUT && head.uri.path().contains("/output/") {
+            std::future::pending::<()>().await;
+        }
         if !self.failing.load(Ordering::Relaxed) || rand::random_range(0..ONE_IN) > 0 {
             return call().await;
         }
@@ -147,6 +164,11 @@ impl Proxy {
         }
     }
 
+    fn is_unanswered(&self, body: &[u8]) -> bool {
+        let word = *self.unanswered.lock().unwrap();
+        word.is_some_and(|word| std::str::from_utf8(body).is_ok_and(|body| body.contains("TransactItems") && body.contains(word)))
+    }
+
     async fn forward(&self, head: &http::request::Parts, body: Bytes, dynamodb: bool) -> Result<Response<Full<Bytes>>, Reset> {
         let is_read = head.method == http::Method::GET;
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -175,19 +197,24 @@ fn error(status: StatusCode, code: &str, dynamodb: bool) -> Response<Full<Bytes>
     Response::builder().status(status).header("content-type", kind).body(Full::new(body.into())).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn storage_that_fails_loses_no_run_and_makes_none_up() {
-    let directory = tempfile::tempdir().unwrap();
-    let embedded = Embedded::start(directory.path()).await.unwrap();
+/// An ADE with the test engine, whose storage can fail.
+async fn start(directory: &std::path::Path, more: &[(&str, &str)]) -> (Embedded, Arc<Proxy>, Stack) {
+    let embedded = Embedded::start(directory).await.unwrap();
     let (proxy, url) = Proxy::start(&embedded).await;
-    let settings = [
+    let mut settings = vec![
         ("AWS_ACCESS_KEY_ID", embedded.credentials.access_key_id.as_str()),
         ("AWS_SECRET_ACCESS_KEY", embedded.credentials.secret_access_key.as_str()),
         ("ADE_ENGINE_SPEC", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/engine")),
-        ("ADE_LOCAL_REAPER_SECONDS", "3"),
-        ("ADE_MAX_ATTEMPTS", "6"),
     ];
+    settings.extend(more);
     let stack = Stack::start_at(&url, &settings).await;
+    (embedded, proxy, stack)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn storage_that_fails_loses_no_run_and_makes_none_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let (embedded, proxy, stack) = start(directory.path(), &[("ADE_LOCAL_REAPER_SECONDS", "3"), ("ADE_MAX_ATTEMPTS", "6")]).await;
     let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
     let what = json!({ "mode": "lines", "count": 300 });
     stack.engine_run(&config, &document, &what).await.rest().await;
@@ -238,6 +265,48 @@ async fn storage_that_fails_loses_no_run_and_makes_none_up() {
             other => panic!("{other}: {record:#}"),
         }
     }
+    drop(stack);
+    embedded.shutdown().await;
+}
+
+/// The end of a run is written down, but nobody hears of it: whoever has tried often enough finds out before giving up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_end_was_not_answered_stays_as_it_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let (embedded, proxy, stack) = start(directory.path(), &[("ADE_MAX_ATTEMPTS", "1")]).await;
+    let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
+    let what = json!({ "mode": "lines", "count": 3 });
+    stack.engine_run(&config, &document, &what).await.rest().await;
+
+    *proxy.unanswered.lock().unwrap() = Some(r#""succeeded""#);
+    // The stream ends with the work of the executor, which is over when it has given up.
+    let events = stack.engine_run(&config, &document, &what).await.rest().await;
+    assert!(proxy.applied.load(Ordering::Relaxed));
+    let run = events[0]["run_id"].as_str().unwrap();
+    assert_eq!(stack.finished(run).await["status"], "succeeded");
+    let events = stack.events(run, 0, true).await.rest().await;
+    assert_whole_log(&events, "run");
+    assert_eq!(events.last().unwrap()["status"], "succeeded");
+    drop(stack);
+    embedded.shutdown().await;
+}
+
+/// Keeping what a run left must not take the time in which its end is written down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_time_is_up_ends_though_its_outputs_can_not_be_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let (embedded, proxy, stack) = start(directory.path(), &[("ADE_MAX_ATTEMPTS", "1")]).await;
+    let (config, document) = (stack.config().await, stack.document("people.csv", PEOPLE).await);
+    stack.engine_run(&config, &document, &json!({ "mode": "lines", "count": 3 })).await.rest().await;
+
+    proxy.stalling.store(true, Ordering::Relaxed);
+    let options = json!({ "timeout_seconds": 2, "metadata": { "engine": { "mode": "stubborn" } } });
+    let body = json!({ "input_documents": [document], "options": options });
+    let created = stack.api.request(http::Method::POST, &format!("/configs/{config}/runs")).json(&body).send().await.unwrap();
+    let run = created.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
+    let record = stack.finished(&run).await;
+    assert_eq!((&record["status"], &record["failure"]["code"]), (&json!("failed"), &json!("timeout")), "{record:#}");
+    assert_eq!(record["attempt"], 1);
     drop(stack);
     embedded.shutdown().await;
 }

@@ -18,7 +18,13 @@ async fn logs_hold_nothing_of_users() {
     let content = format!("First Name,Last Name,Email,Secret {CANARY}\nAda,Okafor,ada@example.com,{CANARY}\n");
     let (config, document) = (stack.config().await, stack.document(&name, content.as_bytes()).await);
     let notes = format!("# {CANARY}\n");
-    change_draft(&stack, &config, &[(&format!("src/ade_config/{CANARY}.py"), Some(&notes))]).await;
+    // It leaves something among the outputs that is not a file.
+    let links = format!(
+        "import os, sys\ndef register(registry):\n    if '--output-dir' in sys.argv:\n        \
+         os.symlink('/', os.path.join(sys.argv[sys.argv.index('--output-dir') + 1], '{CANARY}'))\n"
+    );
+    let files = [(format!("src/ade_config/{CANARY}.py"), notes), ("src/ade_config/columns/links.py".to_owned(), links)];
+    change_draft(&stack, &config, &files.each_ref().map(|(path, text)| (path.as_str(), Some(text.as_str())))).await;
 
     let events = stack.run(&config, &document).await;
     let run = run_of(&events);

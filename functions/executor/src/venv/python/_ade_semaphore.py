@@ -37,10 +37,11 @@ class SemLock:
 
     @property
     def handle(self):
-        """What is sent to a process that does not inherit it."""
+        """What a process that is being started gets, when it does not inherit it; else only a number to tell it by."""
+        from multiprocessing.context import get_spawning_popen
         from multiprocessing.reduction import DupFd
 
-        return DupFd(self._fd)
+        return self._fd if get_spawning_popen() is None else DupFd(self._fd)
 
     def __del__(self):
         # Absent when it was never made.
