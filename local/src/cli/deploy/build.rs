@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use console::style;
+
 use crate::cli::CliError;
 
 /// Where the binary of each function is.
@@ -28,6 +30,7 @@ impl Build {
 
     /// Builds all functions.
     pub(super) fn make(root: &Path, architecture: &str) -> Result<Self, CliError> {
+        make_console(root)?;
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         if has_cargo_lambda() {
             println!("Building the functions with cargo lambda");
@@ -64,6 +67,15 @@ impl Build {
                 .hint("build every function, or name their directory with --binaries"))
         }
     }
+}
+
+/// Builds the web console, which its function embeds, where Node is.
+fn make_console(root: &Path) -> Result<(), CliError> {
+    run(Command::new(root.join("local/dev/console")).arg("build").current_dir(root))?;
+    if !root.join("functions/console/dist/index.html").is_file() {
+        println!("{} This deployment has no web console; the API, the commands and everything else work without it", style("!").yellow());
+    }
+    Ok(())
 }
 
 fn has_cargo_lambda() -> bool {
