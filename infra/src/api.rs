@@ -78,12 +78,17 @@ fn integration(function: &str, streaming: bool) -> Value {
     integration
 }
 
+/// The origin whose pages may read an answer; no header where there is none.
+fn allowed_origin() -> Value {
+    json!({ "Fn::If": ["AllowOrigin", { "Fn::Sub": "'${CorsOrigin}'" }, { "Ref": "AWS::NoValue" }] })
+}
+
 /// Answers a browser's question whether a page may call these methods.
 fn preflight(methods: &str) -> Value {
     let headers = BTreeMap::from([
         ("Access-Control-Allow-Headers", json!(format!("'{ALLOWED_HEADERS}'"))),
         ("Access-Control-Allow-Methods", json!(format!("'{methods}'"))),
-        ("Access-Control-Allow-Origin", json!({ "Fn::Sub": "'${CorsOrigin}'" })),
+        ("Access-Control-Allow-Origin", allowed_origin()),
         ("Access-Control-Max-Age", json!("'600'")),
         ("Strict-Transport-Security", json!(format!("'{HSTS}'"))),
         ("Vary", json!("'Origin'")),
@@ -123,7 +128,7 @@ fn gateway_responses() -> Value {
     ];
     let responses = responses.map(|(kind, status, title, code, detail, retry_after)| {
         let mut headers = json!({
-            "gatewayresponse.header.Access-Control-Allow-Origin": { "Fn::Sub": "'${CorsOrigin}'" },
+            "gatewayresponse.header.Access-Control-Allow-Origin": allowed_origin(),
             "gatewayresponse.header.Cache-Control": "'no-store'",
             "gatewayresponse.header.Content-Type": "'application/problem+json'",
             "gatewayresponse.header.Strict-Transport-Security": format!("'{HSTS}'"),

@@ -20,19 +20,52 @@ const REAPER_SECONDS: u32 = 60;
 const READS_MUCH: [&str; 6] = ["complete-document", "preview", "sheets", "create-config", "import-config", "export-config"];
 
 /// The functions of all operations, and a role for every function, workers too. The workers themselves are in `stack.yaml`.
+/// The one role by which API Gateway invokes the functions that routes lead to is among them.
 pub(crate) fn functions() -> Result<Map<String, Value>, InfraError> {
     let mut resources = Map::new();
     for allowed in grants::roles()? {
         resources.insert(role_name(&allowed.function), role(&allowed));
     }
-    for operation in operations()? {
-        resources.insert(function_name(&operation.id), function(&operation.id, operation.streaming));
+    let operations = operations()?;
+    let unnamed = [CONSOLE, NOT_FOUND].map(|id| (id, false));
+    let routed = operations.iter().map(|operation| (operation.id.as_str(), operation.streaming)).chain(unnamed);
+    let mut invoked = Vec::new();
+    for (id, streaming) in routed {
+        invoked.push(json!({ "Fn::GetAtt": [function_name(id), "Arn"] }));
+        resources.insert(function_name(id), function(id, streaming));
     }
-    for unnamed in [CONSOLE, NOT_FOUND] {
-        resources.insert(function_name(unnamed), function(unnamed, false));
-    }
+    resources.insert("ApiInvokeRole".to_owned(), invoke_role(&invoked));
     resources.insert(function_name(REAPER), reaper());
     Ok(resources)
+}
+
+/// What the executor may do with a service, for everybody who comes through a VPC endpoint: its policy.
+pub(crate) fn endpoint_policy(service: &str) -> Result<Value, InfraError> {
+    let executor = grants::roles()?.into_iter().find(|role| role.function == WORKERS[0]);
+    let mut statements = statements(&executor.ok_or_else(|| InfraError::NoGrants(WORKERS[0].to_owned()))?);
+    statements.retain(|statement| statement["Action"][0].as_str().is_some_and(|action| action.starts_with(service)));
+    for statement in &mut statements {
+        statement["Principal"] = "*".into();
+    }
+    Ok(json!({ "Version": "2012-10-17", "Statement": statements }))
+}
+
+/// The role by which API Gateway invokes functions.
+fn invoke_role(functions: &[Value]) -> Value {
+    let invoke = json!({ "Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": functions });
+    role_of("apigateway.amazonaws.com", "invoke", &[invoke])
+}
+
+/// A role for a service of AWS, with one policy.
+fn role_of(service: &str, name: &str, statements: &[Value]) -> Value {
+    let properties = json!({
+        "AssumeRolePolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" }],
+        },
+        "Policies": [{ "PolicyName": name, "PolicyDocument": { "Version": "2012-10-17", "Statement": statements } }],
+    });
+    json!({ "Type": "AWS::IAM::Role", "Properties": properties })
 }
 
 fn function_name(id: &str) -> String {
@@ -67,47 +100,46 @@ fn reaper() -> Value {
     function
 }
 
-/// A role that may write the function's log, do what it was granted, and use the key of what it reads and writes.
-fn role(allowed: &Role) -> Value {
-    let id = allowed.function.as_str();
-    let logs = if WORKERS.contains(&id) { "WorkerLogs" } else { "ApiLogs" };
-    let mut statements = vec![json!({
-        "Effect": "Allow",
-        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-        "Resource": { "Fn::GetAtt": [logs, "Arn"] },
-    })];
-    // One statement for each resource.
+/// What was granted to a function, a statement for each resource.
+fn statements(allowed: &Role) -> Vec<Value> {
     let mut actions = BTreeMap::<String, (Value, Vec<String>)>::new();
     for grant in allowed.grants() {
         let (resource, action) = permission(grant);
         actions.entry(resource.to_string()).or_insert_with(|| (resource, Vec::new())).1.push(action);
     }
-    for (resource, mut actions) in actions.into_values() {
+    let statement = |(resource, mut actions): (Value, Vec<String>)| {
         actions.sort_unstable();
         actions.dedup();
-        statements.push(json!({ "Effect": "Allow", "Action": actions, "Resource": resource }));
+        json!({ "Effect": "Allow", "Action": actions, "Resource": resource })
+    };
+    actions.into_values().map(statement).collect()
+}
+
+/// A role that may write the function's log, do what it was granted, and use the keys of what it reads and writes.
+fn role(allowed: &Role) -> Value {
+    let id = allowed.function.as_str();
+    let logs = if WORKERS.contains(&id) { "WorkerLogs" } else { "ApiLogs" };
+    let allow = |actions: &[&str], resource: Value| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
+    let mut all = vec![allow(&["logs:CreateLogStream", "logs:PutLogEvents"], json!({ "Fn::GetAtt": [logs, "Arn"] }))];
+    let granted = statements(allowed);
+    if !granted.is_empty() {
+        let key = allow(&["kms:Decrypt", "kms:GenerateDataKey"], json!({ "Fn::GetAtt": ["DataKey", "Arn"] }));
+        let former = allow(&["kms:Decrypt"], json!({ "Ref": "FormerKeyArns" }));
+        all.extend(granted);
+        all.extend([("UseManagedKey", key), ("HasFormerKeys", former)].map(|(condition, statement)| when(condition, &statement)));
     }
-    if allowed.grants().next().is_some() {
-        let key = json!({
-            "Effect": "Allow",
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-            "Resource": { "Fn::GetAtt": ["DataKey", "Arn"] },
-        });
-        statements.push(json!({ "Fn::If": ["UseManagedKey", key, { "Ref": "AWS::NoValue" }] }));
-    }
-    let mut properties = json!({
-        "AssumeRolePolicyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [{ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }],
-        },
-        "Policies": [{ "PolicyName": id, "PolicyDocument": { "Version": "2012-10-17", "Statement": statements } }],
-    });
-    if id == "executor" {
+    let mut role = role_of("lambda.amazonaws.com", id, &all);
+    if id == WORKERS[0] {
         // What Lambda itself needs to attach a function to a VPC; its actions know no resources.
         let attach = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaENIManagementAccess";
-        properties["ManagedPolicyArns"] = json!({ "Fn::If": ["IsolateExecutor", [{ "Fn::Sub": attach }], { "Ref": "AWS::NoValue" }] });
+        role["Properties"]["ManagedPolicyArns"] = when("IsolateExecutor", &json!([{ "Fn::Sub": attach }]));
     }
-    json!({ "Type": "AWS::IAM::Role", "Properties": properties })
+    role
+}
+
+/// Something that is only there under a condition.
+fn when(condition: &str, value: &Value) -> Value {
+    json!({ "Fn::If": [condition, value, { "Ref": "AWS::NoValue" }] })
 }
 
 /// A grant as IAM says it: the resource and the action.
