@@ -218,7 +218,10 @@ mod tests {
         assert_eq!(refused(b"PK, but no archive")[0].1, "unreadable");
         // Whoever counts entries by reading them holds them all.
         let entries = [ENTRY.0, &[0; ENTRY.1 - 4]].concat().repeat(ENTRY_LIMIT + 1);
-        assert_eq!(refused(&[&archive(&[("a.txt", b"")])[..], &entries].concat()), [("it has more than 16384 entries".to_owned(), "unreadable")]);
+        assert_eq!(
+            refused(&[&archive(&[("a.txt", b"")])[..], &entries].concat()),
+            [("it has more than 16384 entries".to_owned(), "unreadable")]
+        );
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         writer.add_symlink("link", "/etc/passwd", stored()).unwrap();
         assert_eq!(refused(&writer.finish().unwrap().into_inner()), [("link".to_owned(), "symlink")]);

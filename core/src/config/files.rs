@@ -96,7 +96,21 @@ mod tests {
         for good in ["settings.toml", "src/ade_config/columns/first name.py", "data/名前.csv"] {
             assert!(good.parse::<ConfigPath>().is_ok(), "{good}");
         }
-        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "c:\\x", "a\0b", "a\u{FFFF}.py", "\u{1FFFE}", "\u{FDD0}/b", ".git/config", "src/__pycache__/x.pyc"] {
+        for bad in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a//b",
+            "a/",
+            "c:\\x",
+            "a\0b",
+            "a\u{FFFF}.py",
+            "\u{1FFFE}",
+            "\u{FDD0}/b",
+            ".git/config",
+            "src/__pycache__/x.pyc",
+        ] {
             assert!(bad.parse::<ConfigPath>().is_err(), "{bad:?}");
         }
     }

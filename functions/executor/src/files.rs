@@ -96,7 +96,7 @@ mod tests {
         std::fs::create_dir(&closed).unwrap();
         std::fs::write(closed.join("file"), "").unwrap();
         std::os::unix::fs::symlink(other.path(), closed.join("link")).unwrap();
-        let close = |path: &Path| std::fs::set_permissions(path, Permissions::from_mode(0)).unwrap();
+        let close = |path: &Path| std::fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
         close(&closed.join("file"));
         close(&closed);
         close(other.path());

@@ -343,7 +343,7 @@ fn a_machine_without_room_fails_the_run_at_once() {
             let ended = Ended { run, events, relayed: Vec::new() };
             let expected = if is_file { FailureCode::Internal } else { FailureCode::EngineError };
             assert_eq!(code(&ended), expected, "{:?}", ended.run.outcome.error_message);
-            assert!(ended.run.outcome.artifact_uri.is_none());
+            assert!(ended.run.outcome.report.artifact_uri.is_none());
         }
         stack.stop().await;
     });
@@ -353,7 +353,7 @@ fn a_machine_without_room_fails_the_run_at_once() {
 fn who_ends_python_in_the_middle_has_not_succeeded() {
     test(async |stack: Stack| {
         let ended = stack.run("print('half')\nsys.stdout.flush()\nos._exit(0)").await;
-        assert_eq!((code(&ended), ended.run.outcome.exit_code), (FailureCode::EngineError, Some(0)));
+        assert_eq!((code(&ended), ended.run.outcome.report.exit_code), (FailureCode::EngineError, Some(0)));
         assert_eq!(log(&ended), [(LogStream::Stdout, "half")]);
         let config = stack.config(&[("src/ade_config/__init__.py", "import os; os._exit(0)")]).await;
         let document = stack.document("in.csv", "print(1)").await;

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use super::client::assert_whole_log;
 use super::fixtures::PEOPLE;
-use super::server::Stack;
+use super::server::{Stack, id};
 
 /// How long storage fails: a few seconds, or as many as `ADE_TEST_FAULT_SECONDS` says.
 fn trouble() -> Duration {
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy)]
-enum Fault {
+pub(super) enum Fault {
     /// It is refused for now.
     Throttled,
     /// It fails, without effect.
@@ -65,6 +65,8 @@ pub(super) struct Proxy {
     applied: AtomicBool,
     /// Outputs are taken and never answered.
     stalling: AtomicBool,
+    /// How many more calls go wrong like this that say all of these words in their operation, path or body.
+    planned: std::sync::Mutex<(usize, &'static [&'static str], Fault)>,
     calls: AtomicU64,
     faults: AtomicU64,
     /// How often objects were read, and how many bytes.
@@ -88,6 +90,7 @@ impl Proxy {
             unanswered: std::sync::Mutex::default(),
             applied: AtomicBool::new(false),
             stalling: AtomicBool::new(false),
+            planned: std::sync::Mutex::new((0, &[], Fault::Failed)),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),
             reads: AtomicU64::new(0),
@@ -131,11 +134,12 @@ impl Proxy {
         if self.stalling.load(Ordering::Relaxed) && head.method == http::Method::PUT && head.uri.path().contains("/output/") {
             std::future::pending::<()>().await;
         }
-        if !self.failing.load(Ordering::Relaxed) || rand::random_range(0..ONE_IN) > 0 {
-            return call().await;
-        }
+        let by_chance = || {
+            let fails = self.failing.load(Ordering::Relaxed) && rand::random_range(0..ONE_IN) == 0;
+            fails.then(|| FAULTS[rand::random_range(0..FAULTS.len())])
+        };
+        let Some(fault) = self.is_planned(&head, &body).or_else(by_chance) else { return call().await };
         self.faults.fetch_add(1, Ordering::Relaxed);
-        let fault = FAULTS[rand::random_range(0..FAULTS.len())];
         match fault {
             Fault::Throttled if dynamodb => Ok(error(StatusCode::BAD_REQUEST, "ThrottlingException", true)),
             Fault::Throttled => Ok(error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", false)),
@@ -162,6 +166,21 @@ impl Proxy {
                 Err(Reset)
             }
         }
+    }
+
+    /// Lets so many calls go wrong that say all of these words.
+    pub(super) fn plan(&self, times: usize, words: &'static [&'static str], fault: Fault) {
+        *self.planned.lock().unwrap() = (times, words, fault);
+    }
+
+    fn is_planned(&self, head: &http::request::Parts, body: &[u8]) -> Option<Fault> {
+        let mut planned = self.planned.lock().unwrap();
+        let (times, words, fault) = *planned;
+        let target = head.headers.get("x-amz-target").map_or("", |target| target.to_str().unwrap());
+        let said = format!("{target} {} {} {}", head.method, head.uri, String::from_utf8_lossy(body));
+        let hit = times > 0 && words.iter().all(|word| said.contains(word));
+        planned.0 -= usize::from(hit);
+        hit.then_some(fault)
     }
 
     fn is_unanswered(&self, body: &[u8]) -> bool {
@@ -307,6 +326,55 @@ async fn a_run_whose_time_is_up_ends_though_its_outputs_can_not_be_kept() {
     let record = stack.finished(&run).await;
     assert_eq!((&record["status"], &record["failure"]["code"]), (&json!("failed"), &json!("timeout")), "{record:#}");
     assert_eq!(record["attempt"], 1);
+    drop(stack);
+    embedded.shutdown().await;
+}
+
+/// The SDK asks again when an answer was lost, and what it then hears is that somebody else was first.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_before_its_answer_was_lost_is_no_conflict() {
+    let directory = tempfile::tempdir().unwrap();
+    let (embedded, proxy, stack) = start(directory.path(), &[]).await;
+    let faults = || proxy.faults.load(Ordering::Relaxed);
+    let key = json!({ "name": "One", "role": "viewer" });
+    proxy.plan(1, &["PutItem", "api-keys"], Fault::Twice);
+    stack.api.post(&stack.in_workspace("api-keys"), &key).await.expect(201);
+    assert_eq!(faults(), 1);
+
+    proxy.plan(1, &["PutItem", "idempotency"], Fault::Twice);
+    let request = stack.api.request(http::Method::POST, &stack.in_workspace("configs"));
+    let new = json!({ "name": "Members", "source": { "type": "template" } });
+    let config = id(&stack.api.send(request.header("idempotency-key", "once").json(&new)).await.expect(201));
+    assert_eq!(faults(), 2);
+
+    proxy.plan(1, &["PUT", "/draft/new.py"], Fault::Twice);
+    let request = stack.api.request(http::Method::PUT, &stack.in_workspace(&format!("configs/{config}/files/new.py")));
+    stack.api.send(request.header("if-none-match", "*").body("new = True\n")).await.expect(201);
+    assert_eq!(faults(), 3);
+    drop(stack);
+    embedded.shutdown().await;
+}
+
+/// A deletion that breaks off leaves what was there, or can be asked for again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_breaks_off_is_no_half_deletion() {
+    let directory = tempfile::tempdir().unwrap();
+    let (embedded, proxy, stack) = start(directory.path(), &[]).await;
+    let delete = async |path: &str| stack.api.send(stack.api.request(http::Method::DELETE, path)).await;
+    let config = stack.in_workspace(&format!("configs/{}", stack.config().await));
+    proxy.plan(100, &["Query", "by_workspace_status"], Fault::Failed);
+    assert_eq!(delete(&config).await.status, 503);
+    proxy.plan(0, &[], Fault::Failed);
+    stack.api.get(&config).await.expect(200);
+
+    let other = id(&stack.api.post("/workspaces", &json!({ "name": "Other" })).await.expect(201));
+    let (path, key) = (format!("/workspaces/{other}"), stack.key_in(&other, "viewer").await);
+    proxy.plan(100, &["UpdateItem", "api-keys", "revoked"], Fault::Failed);
+    assert_eq!(delete(&path).await.status, 503);
+    proxy.plan(0, &[], Fault::Failed);
+    assert_eq!(delete(&path).await.status, 204);
+    let request = reqwest::Client::new().get(format!("{}/api/v1/workspaces", stack.url())).bearer_auth(key);
+    assert_eq!(request.send().await.unwrap().status(), 401, "nobody's key is left");
     drop(stack);
     embedded.shutdown().await;
 }
