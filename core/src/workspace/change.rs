@@ -5,9 +5,9 @@ use ulid::Ulid;
 
 use super::model::{DeletedWorkspace, Workspace, WorkspaceSettings, WorkspaceSlug};
 use super::{CreateWorkspaceError, Workspaces};
+use crate::id::WorkspaceId;
 use crate::run::allow_slots;
 use crate::store::table::{CONFIGS, RUNS, WORKSPACES};
-use crate::id::WorkspaceId;
 use crate::store::{PageRequest, StoreError};
 
 /// What changes in a workspace; what is missing stays.

@@ -23,7 +23,8 @@ pub async fn list_workspaces(call: Call) -> Answer {
         Access::System => ok(&List::of(workspaces.list(page).await?, |record| Workspace::new(record, Role::SystemAdmin))),
         // Few, so they are one page. Ids sort by age.
         Access::Workspaces(roles) => {
-            let own = try_join_all(roles.iter().rev().map(async |(id, role)| Ok::<_, StoreError>((workspaces.get(*id).await?, *role)))).await?;
+            let own =
+                try_join_all(roles.iter().rev().map(async |(id, role)| Ok::<_, StoreError>((workspaces.get(*id).await?, *role)))).await?;
             ok(&List::new(own.into_iter().filter_map(|(record, role)| Some(Workspace::new(record?, role))).collect(), None))
         }
     }
