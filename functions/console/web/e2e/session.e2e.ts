@@ -43,7 +43,7 @@ test("a key is revoked while somebody types: they sign in again over the page, a
   await enter(mine.secret, `/w/${stack.workspace}/configs/${config}`);
   await page.getByRole("treeitem", { name: "email.py" }).click();
   await type("# Kept over the session.\n");
-  await stack.api("DELETE", `/api-keys/${mine.id}`);
+  await stack.api("DELETE", `/workspaces/${stack.workspace}/api-keys/${mine.id}`);
   await page.keyboard.press("Control+s");
   const dialog = page.getByRole("dialog", { name: "Sign in again" });
   await dialog.waitFor();
@@ -92,8 +92,7 @@ test("while the server is away what is known stays, and what could not be read i
   await type("# Typed before.\n");
   const editor = page.getByRole("textbox", { name: /email\.py/ });
   // The code of the other screen is fetched when somebody is about to go there.
-  await page.getByRole("link", { name: "Settings", exact: true }).hover();
-  await page.waitForLoadState("networkidle");
+  await Promise.all([page.waitForResponse(/\/settings-/), page.getByRole("link", { name: "Settings", exact: true }).hover()]);
 
   await stack.kill();
   const banner = page.getByText("ADE can't be reached.", { exact: true });
