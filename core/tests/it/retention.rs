@@ -268,7 +268,8 @@ async fn what_nobody_can_read_keeps_nothing_else_from_going() {
     let change = stack.tables.client().update_item().table_name(table).set_key(Some(key)).update_expression("SET byte_size = :what");
     change.expression_attribute_values(":what", AttributeValue::S("many".to_owned())).send().await.unwrap();
     let run = stack.tables.client().update_item().table_name(stack.tables.name(&RUNS));
-    let run = run.key("run_id", AttributeValue::S(broken.run_id.to_string())).update_expression("SET created = :what");
+    let run = run.key("run_id", AttributeValue::S(broken.run_id.to_string())).key("item", AttributeValue::S("run".to_owned()));
+    let run = run.update_expression("SET created = :what");
     run.expression_attribute_values(":what", AttributeValue::S("long ago".to_owned())).send().await.unwrap();
 
     let swept = sweep(&sweeper(&stack, POLICY), Mode::Apply, DAY * 61).await;

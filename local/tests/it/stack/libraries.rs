@@ -35,10 +35,15 @@ def work(*, logger, **_):
 
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(square, range(100))) == [n * n for n in range(100)]
-    for method in ("fork", "spawn", "forkserver"):
+    for method in ("fork", "spawn"):
         with ProcessPoolExecutor(2, mp_context=get_context(method)) as processes:
             assert list(processes.map(square, range(100))) == [n * n for n in range(100)]
         print(f"processes worked by {method}")
+    try:
+        get_context("forkserver")
+    except ValueError as refusal:
+        # It is reached by a socket, of which there are none.
+        print(refusal)
     with Pool(2) as processes:
         assert processes.map(square, range(100)) == [n * n for n in range(100)]
     queue, lock, value = Queue(), Lock(), Value("i", 1)
@@ -63,7 +68,7 @@ async fn rules_use_threads_processes_and_openpyxl_inside_the_whole_sandbox() {
     let last = &events[events.len() - 1];
     assert_eq!(last["status"], "succeeded", "{last:#}");
     let said = messages(&events, "stdout").join("\n");
-    for words in ["polars worked", "by fork", "by spawn", "by forkserver", "openpyxl worked"] {
+    for words in ["polars worked", "by fork", "by spawn", "forkserver start method not available", "openpyxl worked"] {
         assert!(said.contains(words), "{words:?} in {said}");
     }
 }

@@ -144,8 +144,9 @@ class _Headers:
             return False
         if row["filled"] > header["filled"]:
             return row["hits"] * 4 >= row["filled"] * 3
-        repeats = len(set(_texts(self._values(number)))) < row["filled"]
-        return row["filled"] == header["filled"] and repeats and self._is_all_words(row)
+        texts = _texts(self._values(number))
+        repeats = any(texts.count(text) > 1 and _is_words(text) for text in texts)
+        return row["filled"] == header["filled"] and repeats and row["hits"] * 2 >= row["filled"]
 
     def _is_label_and_value(self, number, values):
         """Whether a row is a line like "Name: | Ann", or one of several like "Name | Ann" and "Email | ann@x.org"."""
