@@ -57,6 +57,19 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) 
     reader.deserialize_map(Object(PhantomData))
 }
 
+/// The same of a field that may be null.
+pub(crate) fn object_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    struct Object<T>(T);
+
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+        fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+            object(reader).map(Self)
+        }
+    }
+
+    Ok(Option::<Object<T>>::deserialize(reader)?.map(|Object(value)| value))
+}
+
 /// Reads a query string; a name may stand in it several times for a list.
 pub(super) fn query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let reader = serde_html_form::Deserializer::from_bytes(query.as_bytes());
@@ -160,6 +173,9 @@ mod tests {
         let create = field::<crate::documents::CreateDocument>;
         assert_eq!(create(r#"{"name": "a.csv"}"#), ("byte_size".into(), "required".into()));
         assert_eq!(create(r#"{"name": "a.csv", "byte_size": -1}"#), ("byte_size".into(), "invalid_value".into()));
+        let workspace = field::<crate::workspaces::UpdateWorkspace>;
+        assert_eq!(workspace(r#"{"settings": [null, null]}"#), ("settings".into(), "invalid_type".into()));
+        assert_eq!(workspace(r#"{"settings": {"concurrent_runs": "many"}}"#), ("settings.concurrent_runs".into(), "invalid_type".into()));
         let config = field::<crate::configs::CreateConfig>;
         assert_eq!(config(r#"{"name": "x", "source": {"type": "magic"}}"#).0, "source.type");
         assert_eq!(config(r#"{"name": "x", "source": {"type": "template", "more": 1}}"#).1, "unknown_field");

@@ -26,6 +26,7 @@ pub struct UpdateWorkspace {
     #[schema(max_length = 48, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", example = "finance")]
     pub slug: Option<String>,
     /// Its settings, all of them: a field that is null or missing takes the installation's.
+    #[serde(deserialize_with = "crate::edge::body::object_or_null")]
     pub settings: Option<WorkspaceSettings>,
 }
 

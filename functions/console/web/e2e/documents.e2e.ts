@@ -125,7 +125,7 @@ test("runs are filtered by their config, in the address too", async () => {
   await page.reload();
   await page.getByRole("link", { name: "second.csv" }).waitFor();
   expect(await rows.count()).toBe(1);
-  expect(await page.getByLabel("Config").locator("option:checked").textContent()).toBe("Donors");
+  await expect.poll(() => page.getByLabel("Config").locator("option:checked").textContent()).toBe("Donors");
   await page.getByRole("button", { name: "Clear" }).click();
   await expect.poll(() => rows.count()).toBe(3);
   expect(new URL(page.url()).search).toBe("");

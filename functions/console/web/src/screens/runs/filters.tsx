@@ -27,6 +27,8 @@ export function Filters({ workspace, search, configs, runs, onChange, onClear }:
       <StatusFilter chosen={search.status ?? []} onChange={(status) => onChange({ status: status.length ? status : undefined })} />
       <Select aria-label="Config" className="w-40" value={search.config ?? ""} onChange={(event) => onChange({ config: event.target.value || undefined })}>
         <option value="">All configs</option>
+        {/* Its name comes later, or it is deleted: the runs that are shown are of it nevertheless. */}
+        {search.config && !configs?.some(({ id }) => id === search.config) ? <option value={search.config}>{shortId(search.config)}</option> : null}
         {configs?.map(({ id, name }) => (
           <option key={id} value={id}>{name}</option>
         ))}
