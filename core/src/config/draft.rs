@@ -157,7 +157,7 @@ impl Configs {
     }
 
     /// The entity tag of an object, if this is what is in it.
-    async fn tag_of(&self, key: &str, content: &Bytes) -> Result<Option<String>, StoreError> {
+    pub(super) async fn tag_of(&self, key: &str, content: &Bytes) -> Result<Option<String>, StoreError> {
         let Some(object) = self.objects.open(key, None).await?.filter(|object| object.info.byte_size == content.len() as u64) else {
             return Ok(None);
         };

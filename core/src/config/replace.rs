@@ -167,15 +167,14 @@ impl Configs {
         };
         match changed {
             Ok(now) => Ok(Done { path, before, now }),
-            Err(StoreError::Condition(_)) => match (self.objects.open(&key, None).await?, wanted) {
-                // Our own first try, whose answer was lost.
-                (None, None) => Ok(Done { path, before, now: None }),
-                (Some(object), Some(content)) => {
-                    let etag = object.info.etag;
-                    let same = crate::store::objects::collect(object.body).await? == content;
-                    if same { Ok(Done { path, before, now: Some(etag) }) } else { Err(DraftError::Changed) }
+            // Our own first try, whose answer was lost, or somebody else's change.
+            Err(StoreError::Condition(_)) => match wanted {
+                Some(content) => {
+                    let etag = self.tag_of(&key, &content).await?.ok_or(DraftError::Changed)?;
+                    Ok(Done { path, before, now: Some(etag) })
                 }
-                _ => Err(DraftError::Changed),
+                None if self.objects.open(&key, None).await?.is_none() => Ok(Done { path, before, now: None }),
+                None => Err(DraftError::Changed),
             },
             Err(error) => Err(error.into()),
         }

@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 const EMAIL = "src/ade_config/columns/email.py";
-const read = async () => (await fetch(`${stack.url}/api/v1/workspaces/${stack.workspace}/configs/${config}/files/${EMAIL}`, { headers: { Authorization: `Bearer ${stack.key}` } })).text();
+const read = () => stack.file(config, EMAIL);
 const newKey = (role: string) => stack.api<{ id: string; secret: string }>("POST", `/workspaces/${stack.workspace}/api-keys`, { name: "Somebody", role });
 
 /** Opens a place as whoever has this key, who signs in with it. */

@@ -126,6 +126,12 @@ export class Stack {
     return id;
   }
 
+  /** What is in a file of a config's draft. */
+  async file(config: string, path: string): Promise<string> {
+    const response = await fetch(`${this.url}/api/v1/workspaces/${this.workspace}/configs/${config}/files/${path}`, { headers: { Authorization: `Bearer ${this.key}` } });
+    return response.text();
+  }
+
   async document(name: string, content: Uint8Array<ArrayBuffer>): Promise<string> {
     const created = await this.api<{ id: string; upload: { url: string; headers: Record<string, string> } }>("POST", `/workspaces/${this.workspace}/documents`, {
       name, byte_size: content.byteLength, content_type: "application/octet-stream",

@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 const EMAIL = "src/ade_config/columns/email.py";
-const read = async (path = EMAIL) => (await fetch(`${stack.url}/api/v1/workspaces/${stack.workspace}/configs/${config}/files/${path}`, { headers: { Authorization: `Bearer ${stack.key}` } })).text();
+const read = (path = EMAIL) => stack.file(config, path);
 
 async function open(name: string): Promise<void> {
   await window.page.getByRole("treeitem", { name }).click();
